@@ -1,0 +1,392 @@
+//! The road: part in, verdict out. The types that cross from one stage to the next, and every queue bound with its reason.
+//!
+//! ```text
+//! acquire -----> dispatch -----> infer ------> inspect ------> publish
+//! Frame           Part            Walked        Verdict         message
+//! Reading         (+ Plan)        (+ Answers)
+//! ```
+//!
+//! A stage may use the types in this file, never another stage. Policy (which tier, how hot) is handed in as orders.
+
+pub mod acquire;
+pub mod dispatch;
+pub mod infer;
+pub mod inspect;
+pub mod plan;
+pub mod pool;
+pub mod publish;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Monotonic;
+use crate::name::Name;
+use crate::value::Value;
+use plan::Plan;
+use pool::Pooled;
+
+/// Bounds of the queues on the road, each with its reason.
+pub mod bound {
+    /// Sensor readings on their way to the joiner: a burst of one line a millisecond for a quarter of a second.
+    pub const READINGS: usize = 256;
+    /// Parts joined and waiting for a walker: a few, so that a slow model holds the cameras and not the memory.
+    pub const PARTS: usize = 4;
+    /// Requests waiting at one model's thread: one runs, one is ready behind it for each part in flight.
+    pub const REQUESTS: usize = 4;
+    /// Verdicts waiting for the journal: one group commit, so that the disk is given whole groups.
+    pub const VERDICTS: usize = 64;
+    /// Frames waiting to be written as images: beyond it a frame is not kept, and counted.
+    pub const IMAGES: usize = 8;
+    /// Publications in flight towards the broker; below every broker's default receive maximum.
+    pub const PUBLICATIONS: usize = 32;
+}
+
+/// The identity of a part within a run: given by the line, or made by the daemon (a `UUIDv7`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct PartId(Arc<str>);
+
+/// Why a text cannot identify a part.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("part id {seen:?} is refused: want 1 to 128 bytes without control characters")]
+pub struct PartIdError {
+    /// The text, cut to 160 characters.
+    pub seen: String,
+}
+
+impl PartId {
+    /// The longest part id, in bytes: a long serial number with its lot fits well.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Checks `text` and makes it a part id.
+    ///
+    /// # Errors
+    /// [`PartIdError`] when it is empty, longer than [`Self::MAX_BYTES`] or has control characters.
+    pub fn new(text: &str) -> Result<Self, PartIdError> {
+        if text.is_empty() || text.len() > Self::MAX_BYTES || text.chars().any(char::is_control) {
+            return Err(PartIdError { seen: text.chars().take(160).collect() });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// A new identity for a part the line gave none.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(uuid::Uuid::now_v7().to_string().into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PartId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How the pixels of an [`Image`] are stored: interleaved rows without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PixelFormat {
+    /// One byte of luminance.
+    Grey8,
+    /// One 16-bit word of luminance.
+    Grey16,
+    /// Three bytes: red, green, blue.
+    Rgb8,
+    /// Three 16-bit words: red, green, blue.
+    Rgb16,
+}
+
+impl PixelFormat {
+    /// The number of channels.
+    #[must_use]
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Grey8 | Self::Grey16 => 1,
+            Self::Rgb8 | Self::Rgb16 => 3,
+        }
+    }
+
+    /// Bytes of one channel of one pixel.
+    #[must_use]
+    pub const fn bytes_per_channel(self) -> usize {
+        match self {
+            Self::Grey8 | Self::Rgb8 => 1,
+            Self::Grey16 | Self::Rgb16 => 2,
+        }
+    }
+}
+
+/// Pixels in a pooled buffer: `height` rows of `width` pixels, 16-bit words in the machine's byte order.
+#[derive(Debug)]
+pub struct Image {
+    width: u32,
+    height: u32,
+    format: PixelFormat,
+    pixels: Pooled,
+}
+
+impl Image {
+    /// Joins a buffer with its geometry.
+    ///
+    /// # Errors
+    /// A sentence with both sizes when the buffer's length is not `width * height * channels * bytes`, or a side is zero.
+    pub fn new(width: u32, height: u32, format: PixelFormat, pixels: Pooled) -> Result<Self, String> {
+        let want = (width as usize)
+            .checked_mul(height as usize)
+            .and_then(|n| n.checked_mul(format.channels() * format.bytes_per_channel()));
+        if width == 0 || height == 0 || want != Some(pixels.len()) {
+            return Err(format!(
+                "a {width}x{height} {format:?} image wants {want:?} bytes, the buffer has {}",
+                pixels.len()
+            ));
+        }
+        Ok(Self { width, height, format, pixels })
+    }
+
+    /// Width in pixels.
+    #[must_use]
+    pub const fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    #[must_use]
+    pub const fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// The format of the pixels.
+    #[must_use]
+    pub const fn format(&self) -> PixelFormat {
+        self.format
+    }
+
+    /// The raw bytes, aligned for 16-bit words.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.pixels.bytes()
+    }
+}
+
+/// One picture of one camera. Shared by reference from here to the verdict; nobody writes to it.
+#[derive(Debug)]
+pub struct Frame {
+    /// The camera that took it.
+    pub camera: Name,
+    /// The camera's own count of frames, from 0.
+    pub sequence: u64,
+    /// When the picture was taken.
+    pub captured: Monotonic,
+    /// The part it shows, where the camera or its trigger knows.
+    pub part: Option<PartId>,
+    /// The picture.
+    pub image: Image,
+}
+
+/// One line of sensor text, understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The sensor it came from.
+    pub sensor: Name,
+    /// The moment it speaks of on the monotonic clock, the source's delay already taken off.
+    pub captured: Monotonic,
+    /// The part it names, where it names one.
+    pub part: Option<PartId>,
+    /// Its values by key. A plain text line has the one key `text`.
+    pub values: BTreeMap<String, Value>,
+}
+
+/// What joining found amiss with a part; every note stands in the verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum Note {
+    /// No frame of this camera came within the window.
+    MissingFrame {
+        /// The camera.
+        camera: Name,
+    },
+    /// No reading of this sensor came within the window.
+    MissingReading {
+        /// The sensor.
+        sensor: Name,
+    },
+    /// A further frame of a camera that had already given one: the first was kept.
+    DuplicateFrame {
+        /// The camera.
+        camera: Name,
+    },
+    /// A further reading of a sensor that had already given one: the first was kept.
+    DuplicateReading {
+        /// The sensor.
+        sensor: Name,
+    },
+}
+
+/// Everything known of one piece of goods, joined and routed, before any model has seen it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its identity within the run.
+    pub id: PartId,
+    /// The recipe in force for it.
+    pub recipe: Name,
+    /// The earliest capture time among its frames.
+    pub captured: Monotonic,
+    /// When joining ended.
+    pub joined: Monotonic,
+    /// Its frames, at most one a camera, in the order of the camera names.
+    pub frames: Vec<Arc<Frame>>,
+    /// Its readings, at most one a sensor, in the order of the sensor names.
+    pub readings: Vec<Reading>,
+    /// What joining found amiss.
+    pub notes: Vec<Note>,
+    /// The plan in force when it was routed; it does not change on the way.
+    pub plan: Arc<Plan>,
+    /// The route it takes; `None` when no route matches.
+    pub route: Option<plan::RouteIndex>,
+}
+
+/// Where a session really runs, recorded when it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Placement {
+    /// `onnxruntime` or `tract`.
+    pub backend: String,
+    /// The version the backend tells of itself.
+    pub version: String,
+    /// The execution provider the session got: `tensorrt`, `cuda` or `cpu`.
+    pub provider: String,
+    /// Graph nodes by the provider that ran them, from a profiled warm-up run.
+    pub nodes: BTreeMap<String, usize>,
+    /// Why this is not what was asked for first, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+}
+
+/// Milliseconds one model spent on one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct StageTimes {
+    /// Waiting for the model's thread.
+    pub wait: f64,
+    /// From pixels to tensor.
+    pub prepare: f64,
+    /// Inside the runtime.
+    pub run: f64,
+    /// From tensors to findings.
+    pub decode: f64,
+}
+
+/// The probability a model gives to one of its labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClassScore {
+    /// The label.
+    pub label: Name,
+    /// Its probability, 0 to 1.
+    pub probability: f64,
+}
+
+/// What a model found: a closed set, one variant a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Findings {
+    /// A probability for each label, in the passport's order.
+    Classification {
+        /// The scores.
+        classes: Vec<ClassScore>,
+    },
+}
+
+/// One model's answer to one frame.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Which model of the plan answered.
+    pub model: plan::ModelIndex,
+    /// Whose frame it saw; `None` when the part had no frame for it.
+    pub camera: Option<Name>,
+    /// What it found, or one sentence on why it found nothing.
+    pub findings: Result<Findings, String>,
+    /// Where the time went.
+    pub times: StageTimes,
+    /// Where the session runs; `None` when the model could not be loaded.
+    pub placement: Option<Arc<Placement>>,
+}
+
+/// A part after the models have spoken.
+#[derive(Debug)]
+pub struct Walked {
+    /// The part.
+    pub part: Part,
+    /// The routes taken, in order: gates first, the judging route last.
+    pub path: Vec<plan::RouteIndex>,
+    /// Where the walk ended.
+    pub end: WalkEnd,
+    /// The gates' answers, in the order they were asked.
+    pub gates: Vec<Answer>,
+    /// The members' answers, in the order of the panel, each member's frames in the order of the cameras.
+    pub answers: Vec<MemberAnswer>,
+}
+
+/// An answer with the seat it was given from.
+#[derive(Debug)]
+pub struct MemberAnswer {
+    /// The index of the member in the panel.
+    pub member: usize,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// Where a walk ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WalkEnd {
+    /// At a panel, which has answered.
+    Judged,
+    /// Nowhere: no route matches the part.
+    Unrouted,
+    /// At a gate that was not sure enough, or whose answer leads nowhere.
+    GateUnsure {
+        /// What the gate said, in one sentence.
+        why: String,
+    },
+    /// At a gate that failed.
+    GateFailed {
+        /// What went wrong, in one sentence.
+        why: String,
+    },
+}
+
+/// What the journal says to a part at the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admitted {
+    /// Come in; a triggered part stands in the journal as open.
+    Accepted,
+    /// This part of this run has its verdict (or is open) already.
+    Duplicate,
+    /// There is no room for another judgement.
+    Refused {
+        /// Why, in one sentence.
+        why: String,
+    },
+}
+
+/// The door of the road: asked once for each part before any model sees it.
+pub trait Admission: Send + Sync {
+    /// Asks whether `part` may enter; a `triggered` part is journalled as open before the answer comes.
+    fn admit(&self, part: PartId, triggered: bool) -> BoxFuture<'_, Admitted>;
+}
+
+/// One trigger on its way to a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// The part to take a picture of, where the trigger names one.
+    pub part: Option<PartId>,
+    /// When the trigger came.
+    pub at: Monotonic,
+}

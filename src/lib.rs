@@ -1,0 +1,35 @@
+//! Kenpin (検品, goods inspection): frames and sensor text in, one quality verdict per part out.
+//!
+//! # The house, in reading order
+//!
+//! * [`flow`] is the **road** that every part travels: `acquire < dispatch < infer < inspect < publish`;
+//!   the plain alphabetical listing is the order of travel. No policy lives here.
+//! * [`models`] knows what a model is (its passport) and whether the file on disk is that model.
+//! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
+//! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
+//! * [`config`] turns files into [`config::Settings`], which everything else trusts.
+//! * [`app`] wires all of it; read from top to bottom it is the picture of the running process.
+//! * [`cli`] holds one file a subcommand.
+//!
+//! # Invariants
+//!
+//! * Every part that is admitted gets exactly one verdict, identified by (device, epoch, seq).
+//! * A verdict is durable in the journal before it is published; the journal is the only outbox.
+//! * A frame is one pooled buffer shared by reference; nobody writes to it after capture.
+//! * A session lives on one named thread, which alone calls it.
+//! * A stage imports the types of [`flow`], never another stage. A test holds the import direction.
+//! * Nothing degrades silently: what was asked for and what was got both stand in the verdict.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod flow;
+pub mod fusion;
+pub mod learn;
+pub mod models;
+pub mod name;
+pub mod record;
+pub mod task;
+pub mod telemetry;
+pub mod value;

@@ -1,0 +1,4 @@
+//! The study's first half: what is kept of every part.
+
+pub mod images;
+pub mod journal;

@@ -1,0 +1,3 @@
+//! What a model's tensors mean: one file a task. Pure functions, no I/O, no clock.
+
+pub mod classification;

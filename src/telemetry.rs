@@ -1,0 +1,159 @@
+//! What happens and must be told: one event, one log line, one counter, from a closed list.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tracing::Level;
+
+/// What happened on the road and must be told: one event, one log line, one counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A frame was taken.
+    FrameCaptured,
+    /// A fresh frame replaced one that nobody had taken yet.
+    FrameSuperseded,
+    /// A file or buffer could not be read as a frame.
+    FrameUnreadable,
+    /// A trigger came while the camera was still busy.
+    TriggerOverrun,
+    /// A trigger or part was refused for want of journal space.
+    PartRefused,
+    /// A reading was understood.
+    ReadingTaken,
+    /// A line could not be understood.
+    ReadingGarbled,
+    /// A line was longer than the sensor's bound.
+    ReadingTooLong,
+    /// A reading came after its part was closed.
+    ReadingLate,
+    /// A second reading of one sensor for one part.
+    ReadingDuplicate,
+    /// A reading waited for its part in vain.
+    ReadingUnclaimed,
+    /// A second frame of one camera for one part.
+    FrameDuplicate,
+    /// A part came a second time in this run.
+    PartDuplicate,
+    /// A part was joined.
+    PartJoined,
+    /// A verdict was reached.
+    PartJudged,
+    /// A part was closed at start because the last run was cut off.
+    PartInterrupted,
+    /// A model failed on a part.
+    MemberFailed,
+    /// A session runs on something other than what was asked for first.
+    MemberDegraded,
+    /// A verdict was acknowledged by the broker.
+    VerdictPublished,
+    /// The broker refused a verdict.
+    VerdictRefused,
+    /// The connection to the broker was made.
+    BrokerConnected,
+    /// The connection to the broker was lost.
+    BrokerLost,
+    /// A frame was kept as an image.
+    ImageKept,
+    /// An image that should have been kept was not.
+    ImageDropped,
+    /// A kept image was removed to make room.
+    ImageExpired,
+}
+
+impl Event {
+    /// All events, in the order of their counters.
+    pub const ALL: [Self; Self::ImageExpired as usize + 1] = [
+        Self::FrameCaptured,
+        Self::FrameSuperseded,
+        Self::FrameUnreadable,
+        Self::TriggerOverrun,
+        Self::PartRefused,
+        Self::ReadingTaken,
+        Self::ReadingGarbled,
+        Self::ReadingTooLong,
+        Self::ReadingLate,
+        Self::ReadingDuplicate,
+        Self::ReadingUnclaimed,
+        Self::FrameDuplicate,
+        Self::PartDuplicate,
+        Self::PartJoined,
+        Self::PartJudged,
+        Self::PartInterrupted,
+        Self::MemberFailed,
+        Self::MemberDegraded,
+        Self::VerdictPublished,
+        Self::VerdictRefused,
+        Self::BrokerConnected,
+        Self::BrokerLost,
+        Self::ImageKept,
+        Self::ImageDropped,
+        Self::ImageExpired,
+    ];
+
+    /// How loud the log line is: normal traffic whispers, whatever someone should look at is a warning.
+    const fn level(self) -> Level {
+        match self {
+            Self::FrameCaptured
+            | Self::ReadingTaken
+            | Self::PartJoined
+            | Self::PartJudged
+            | Self::VerdictPublished
+            | Self::ImageKept
+            | Self::ImageExpired => Level::DEBUG,
+            Self::BrokerConnected | Self::PartDuplicate | Self::FrameSuperseded => Level::INFO,
+            _ => Level::WARN,
+        }
+    }
+}
+
+/// The counters of a process, shared by clones. Counting is one relaxed atomic addition.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    counts: Arc<[AtomicU64; Event::ALL.len()]>,
+}
+
+impl Telemetry {
+    /// Counts `event` and logs it with its `detail`: the thing, the value seen, the value wanted.
+    pub fn tell(&self, event: Event, detail: fmt::Arguments<'_>) {
+        self.counts[event as usize].fetch_add(1, Ordering::Relaxed);
+        match event.level() {
+            Level::WARN => tracing::warn!(?event, "{detail}"),
+            Level::INFO => tracing::info!(?event, "{detail}"),
+            _ => tracing::debug!(?event, "{detail}"),
+        }
+    }
+
+    /// How often `event` was told.
+    #[must_use]
+    pub fn count(&self, event: Event) -> u64 {
+        self.counts[event as usize].load(Ordering::Relaxed)
+    }
+
+    /// All counters by event.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<Event, u64> {
+        Event::ALL.into_iter().map(|event| (event, self.count(event))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_its_own_counter() {
+        for (place, event) in Event::ALL.into_iter().enumerate() {
+            assert_eq!(event as usize, place);
+        }
+        let telemetry = Telemetry::default();
+        telemetry.tell(Event::PartJudged, format_args!("part a"));
+        telemetry.clone().tell(Event::PartJudged, format_args!("part b"));
+        assert_eq!(telemetry.count(Event::PartJudged), 2);
+        assert_eq!(telemetry.counters().values().sum::<u64>(), 2);
+    }
+}
