@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod plan;
 pub mod pool;
 pub mod publish;
+pub mod verdict;
 
 use std::collections::BTreeMap;
 use std::fmt;

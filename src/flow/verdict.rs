@@ -1,0 +1,119 @@
+//! The verdict: what inspect concludes and publish tells. Types only; `inspect` makes them, `publish` puts them into words.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ClassScore;
+use super::plan::ModelIndex;
+use crate::config::Thresholds;
+use crate::name::Name;
+
+/// What becomes of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The part is good.
+    Pass,
+    /// The part has a defect.
+    Reject,
+    /// Nobody knows: a person should look.
+    Undecided,
+}
+
+impl Decision {
+    /// The decision's name in messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Reject => "reject",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// One member's opinion of one frame, as it entered fusion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vote {
+    /// The index of the member in the panel.
+    pub member: usize,
+    /// The model on that seat.
+    pub model: ModelIndex,
+    /// Whose frame it saw; `None` when the part had no frame for it.
+    pub camera: Option<Name>,
+    /// The member's weight, above 0.
+    pub weight: f64,
+    /// The probability of a defect, 0 to 1; `None` when the member failed.
+    pub score: Option<f64>,
+    /// Why there is no score, in one sentence.
+    pub failure: Option<String>,
+}
+
+/// What inspect concludes of one part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// What becomes of the part.
+    pub decision: Decision,
+    /// The fused probability of a defect, 0 to 1; `None` when nothing could be fused.
+    pub score: Option<f64>,
+    /// Why, at least one.
+    pub reasons: Vec<Reason>,
+    /// The thresholds the score was held against; `None` when no panel was reached.
+    pub thresholds: Option<Thresholds>,
+    /// The votes, in the order of the panel.
+    pub votes: Vec<Vote>,
+    /// The fused probability of each label, where fusion works by classes.
+    pub fused: Vec<ClassScore>,
+}
+
+/// Why a verdict is what it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Reason {
+    /// The fused score rejects.
+    ScoreAtOrAbove {
+        /// The fused score.
+        score: f64,
+        /// The lowest score that rejects.
+        reject_from: f64,
+    },
+    /// The fused score passes.
+    ScoreBelow {
+        /// The fused score.
+        score: f64,
+        /// Scores below it pass.
+        pass_below: f64,
+    },
+    /// The fused score lies between the thresholds.
+    ScoreBetween {
+        /// The fused score.
+        score: f64,
+        /// Scores below it pass.
+        pass_below: f64,
+        /// The lowest score that rejects.
+        reject_from: f64,
+    },
+    /// No route matches the part.
+    Unrouted,
+    /// A gate was not sure enough, or its answer leads nowhere.
+    GateUnsure {
+        /// What the gate said, in one sentence.
+        why: String,
+    },
+    /// A gate failed.
+    GateFailed {
+        /// What went wrong, in one sentence.
+        why: String,
+    },
+    /// A member that must answer did not.
+    RequiredMemberFailed {
+        /// The model on its seat.
+        model: Name,
+        /// What went wrong, in one sentence.
+        why: String,
+    },
+    /// No member gave a score.
+    NoVotes,
+    /// The daemon was cut off between the trigger and the verdict.
+    Interrupted,
+}
