@@ -323,17 +323,43 @@ async fn hear(
     out: &mpsc::Sender<(String, Vec<u8>)>,
     failures: &mut u32,
 ) -> Result<(), String> {
-    let mut connection = Connection::open(address, None).await?;
-    connection.subscribe(topics).await?;
+    let mut subscription = Subscription::open(address, topics).await?;
     *failures = 0;
     loop {
-        let message = connection.message().await?;
-        if out.send((message.topic_name, message.payload.to_vec())).await.is_err() {
+        if out.send(subscription.next().await?).await.is_err() {
             return Ok(());
         }
-        if let Some(packet) = message.packet_id {
-            connection.write(Packet::PubAck(PubAckPacket::new(packet))).await?;
+    }
+}
+
+/// A subscription (`QoS` 1) on one connection.
+pub struct Subscription {
+    connection: Connection,
+    unacknowledged: Option<u16>,
+}
+
+impl Subscription {
+    /// Connects and subscribes to `topics`; everything published after this returned will be heard.
+    ///
+    /// # Errors
+    /// One sentence when the broker cannot be reached or refuses.
+    pub async fn open(address: &Address, topics: &[String]) -> Result<Self, String> {
+        let mut connection = Connection::open(address, None).await?;
+        connection.subscribe(topics).await?;
+        Ok(Self { connection, unacknowledged: None })
+    }
+
+    /// The next message as topic and payload. It is acknowledged when the one after it is asked for, and so by then dealt with.
+    ///
+    /// # Errors
+    /// One sentence when the connection is lost.
+    pub async fn next(&mut self) -> Result<(String, Vec<u8>), String> {
+        if let Some(packet) = self.unacknowledged.take() {
+            self.connection.write(Packet::PubAck(PubAckPacket::new(packet))).await?;
         }
+        let message = self.connection.message().await?;
+        self.unacknowledged = message.packet_id;
+        Ok((message.topic_name, message.payload.to_vec()))
     }
 }
 
