@@ -73,8 +73,8 @@ fn decide(score: f64, Thresholds { reject_from, pass_below }: Thresholds) -> (De
 
 /// One member's answer as a vote.
 fn vote(plan: &Plan, panel: &Panel, MemberAnswer { member, answer }: &MemberAnswer) -> Vote {
-    let labels = &plan.model(answer.model).passport.labels;
-    let score = answer.findings.as_ref().map(|findings| defect_score(findings, labels));
+    let passport = &plan.model(answer.model).passport;
+    let score = answer.findings.as_ref().map(|findings| defect_score(findings, passport));
     let weight = panel.members.get(*member).map_or(0.0, |member| member.weight);
     Vote {
         member: *member,
