@@ -10,6 +10,7 @@
 
 pub mod acquire;
 pub mod dispatch;
+pub mod frames;
 pub mod infer;
 pub mod inspect;
 pub mod plan;
@@ -34,6 +35,8 @@ use pool::Pooled;
 
 /// Bounds of the queues on the road, each with its reason.
 pub mod bound {
+    /// Frames between a camera that may wait and dispatch: one in hand, one ready behind it.
+    pub const FRAMES: usize = 2;
     /// Sensor readings on their way to the joiner: a burst of one line a millisecond for a quarter of a second.
     pub const READINGS: usize = 256;
     /// Parts joined and waiting for a walker: a few, so that a slow model holds the cameras and not the memory.
