@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Monotonic;
 use crate::name::Name;
+pub use crate::task::{ClassScore, Findings};
 use crate::value::Value;
 use plan::Plan;
 use pool::Pooled;
@@ -283,26 +284,6 @@ pub struct StageTimes {
     pub run: f64,
     /// From tensors to findings.
     pub decode: f64,
-}
-
-/// The probability a model gives to one of its labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ClassScore {
-    /// The label.
-    pub label: Name,
-    /// Its probability, 0 to 1.
-    pub probability: f64,
-}
-
-/// What a model found: a closed set, one variant a task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "task", rename_all = "snake_case")]
-pub enum Findings {
-    /// A probability for each label, in the passport's order.
-    Classification {
-        /// The scores.
-        classes: Vec<ClassScore>,
-    },
 }
 
 /// One model's answer to one frame.

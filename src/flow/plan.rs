@@ -45,6 +45,8 @@ pub struct Plan {
 pub struct Route {
     /// Its name.
     pub name: Name,
+    /// Whether only gates lead here; such a route is not tried on its own.
+    pub by_gate_only: bool,
     /// All must hold for a part to take this route; an empty list always holds.
     pub when: Vec<config::Condition>,
     /// What waits at its end.
