@@ -15,13 +15,18 @@ use clap::{Parser, Subcommand};
 
 /// Factory quality inspection on NVIDIA Jetson: frames and sensor text in, one verdict per part out.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100, after_help = "\
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
 Exit codes: 0 ok, 1 findings (a broken config, a model that is not what its passport says), 2 usage,
 3 environment (a missing library, a port that is taken, a disk that is full).
 
 Begin with:  kenpin config default > kenpin.toml
              kenpin check kenpin.toml
-             kenpin run kenpin.toml")]
+             kenpin run kenpin.toml"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

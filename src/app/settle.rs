@@ -1,6 +1,6 @@
 //! The desk at the end of the road: judges, puts the verdict into words, journals it, keeps the frames that must be kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
@@ -59,7 +59,8 @@ impl Desk {
     pub(super) async fn close_interrupted(&self, open: &OpenPart) -> anyhow::Result<()> {
         let part = &open.part;
         self.telemetry.tell(Event::PartInterrupted, format_args!("part {part} was open since {}", open.opened_utc));
-        let message = compose_interrupted(&open.run, part, &inspect::interrupted(), &self.origin, Stamp::now());
+        let opened = open.opened_utc.parse().ok();
+        let message = compose_interrupted(&open.run, part, opened, &self.origin, Stamp::now());
         self.journal.append_interrupted(open, Box::new(|seq| message.into_body(seq))).await?;
         Ok(())
     }
@@ -107,6 +108,3 @@ impl Desk {
         self.journal
     }
 }
-
-/// Shared by the tasks that run at the same time.
-pub(super) type SharedDesk = Arc<Desk>;

@@ -15,8 +15,8 @@ use super::table::{Agreement, Judged};
 use super::{FINDINGS, load_settings, runtime, start_logging};
 use crate::clock::Monotonic;
 use crate::config::Settings;
-use crate::flow::acquire::replay;
-use crate::flow::dispatch::route::route;
+use crate::flow::acquire::decode::read_image;
+use crate::flow::dispatch::route;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::pool::Pool;
@@ -76,7 +76,9 @@ fn camera(args: &Args, settings: &Settings) -> anyhow::Result<Name> {
         (Some(asked), _, _) if settings.cameras.contains_key(asked) => Ok(asked.clone()),
         (Some(asked), _, _) => bail!("{} has no camera {asked}", args.config.display()),
         (None, Some(only), None) => Ok(only.clone()),
-        (None, _, _) => bail!("{} has several cameras: say with --camera whose frames these are", args.config.display()),
+        (None, _, _) => {
+            bail!("{} has several cameras: say with --camera whose frames these are", args.config.display())
+        }
     }
 }
 
@@ -109,8 +111,8 @@ async fn judge(
     crew: &Crew,
     pool: &Pool,
 ) -> anyhow::Result<Judged> {
-    let image = replay::read_image(&labelled.image, pool)
-        .with_context(|| format!("{} is left out", labelled.image.display()))?;
+    let image = read_image(&labelled.image, pool).map_err(anyhow::Error::msg);
+    let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
     let now = Monotonic::now();
     let frame = Frame { camera: camera.clone(), sequence: 0, captured: now, part: None, image };
     let mut part = Part {
@@ -124,7 +126,7 @@ async fn judge(
         plan: Arc::clone(plan),
         route: None,
     };
-    part.route = route(&part);
+    part.route = route(&part, plan);
     let walked = crew.walk(part).await;
     let verdict = inspect::judge(&walked);
     Ok(beside_truth(labelled.defective, &walked, &verdict))

@@ -55,9 +55,17 @@ impl Agreement {
     /// The table for people.
     pub(super) fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header([
-            "", "parts", "accuracy", "balanced", "F1", "ROC AUC", "escapes", "false rejects", "undecided",
+            "",
+            "parts",
+            "accuracy",
+            "balanced",
+            "F1",
+            "ROC AUC",
+            "escapes",
+            "false rejects",
+            "undecided",
         ]);
         for (member, figures) in &self.members {
             table.add_row(row(member, figures));

@@ -21,7 +21,13 @@ pub(crate) struct Case {
 pub(crate) const CASES: &[Case] = &[
     Case { name: "teacher 13 MB, PNG 300x300, 1 thread", model: "elpv-teacher", threads: 1, images: 160, rounds: 9 },
     Case { name: "teacher 13 MB, PNG 300x300, 2 threads", model: "elpv-teacher", threads: 2, images: 160, rounds: 9 },
-    Case { name: "student under 1 MB, PNG 300x300, 1 thread", model: "elpv-student", threads: 1, images: 656, rounds: 9 },
+    Case {
+        name: "student under 1 MB, PNG 300x300, 1 thread",
+        model: "elpv-student",
+        threads: 1,
+        images: 656,
+        rounds: 9,
+    },
 ];
 
 /// The figures of a case, per part.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use fast_image_resize as fir;
 use kenpin::clock::Monotonic;
 use kenpin::config::Runtime;
-use kenpin::flow::acquire::replay;
+use kenpin::flow::acquire::decode::read_image;
 use kenpin::flow::infer::backend::Backend;
 use kenpin::flow::infer::prepare::Preparation;
 use kenpin::flow::infer::session::{Session, Tensor};
@@ -55,7 +55,7 @@ impl Floor {
         let mut preparation = Preparation::new(&model.passport.inputs).map_err(|why| anyhow!(why))?;
         let pool = Pool::new(1);
         let tensors = images.iter().map(|path| {
-            let image = replay::read_image(path, &pool)?;
+            let image = read_image(path, &pool).map_err(|why| anyhow!(why))?;
             Ok(preparation.prepare(&image).map_err(|why| anyhow!(why))?.to_vec())
         });
         let tensors = tensors.collect::<anyhow::Result<_>>()?;
@@ -80,7 +80,8 @@ impl Floor {
             let mut small = fir::images::Image::new(width, height, fir::PixelType::U8);
             let mut resizer = fir::Resizer::new();
             for picture in &pictures {
-                let source = fir::images::ImageRef::new(picture.width(), picture.height(), picture, fir::PixelType::U8)?;
+                let source =
+                    fir::images::ImageRef::new(picture.width(), picture.height(), picture, fir::PixelType::U8)?;
                 resizer.resize(&source, &mut small, &options).context("resize")?;
             }
             Ok(())

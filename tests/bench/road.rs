@@ -53,7 +53,9 @@ fn report() -> anyhow::Result<()> {
     std::fs::create_dir_all(out.parent().unwrap_or(Path::new(".")))?;
     std::fs::write(&out, serde_json::to_string_pretty(&json!({ "schema": "kenpin.bench/1", "cases": cases }))?)?;
     println!("\nratio: CPU time a part over the sum of the floors (bare model, decode, resize), median of the rounds;");
-    println!("spread: the middle 80 % of the rounds; over bare: over the bare model alone. Wrote target/bench/report.json.");
+    println!(
+        "spread: the middle 80 % of the rounds; over bare: over the bare model alone. Wrote target/bench/report.json."
+    );
     Ok(())
 }
 

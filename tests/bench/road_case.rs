@@ -17,7 +17,11 @@ use crate::root;
 pub(crate) fn ratios(case: &Case) -> anyhow::Result<Measured> {
     let images = images(case.images)?;
     let folder = tempfile::tempdir()?;
-    let mut floor = Floor::open(&root().join("models").join(case.model), &settings(case, &images, folder.path())?.runtime, &images)?;
+    let mut floor = Floor::open(
+        &root().join("models").join(case.model),
+        &settings(case, &images, folder.path())?.runtime,
+        &images,
+    )?;
     let mut rounds = Vec::new();
     for _ in 0..=case.rounds {
         let floors = floor.round(&images)?;

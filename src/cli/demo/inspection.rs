@@ -6,14 +6,14 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Args;
 use super::stage::Stage;
 use crate::app::App;
 use crate::config;
-use crate::flow::publish::{message, wire};
+use crate::flow::publish::message::Topics;
+use crate::flow::publish::wire::{Address, Subscription};
 
 /// How long the subscriber waits for a message that the daemon says it has sent.
 const STRAGGLER: Duration = Duration::from_secs(5);
@@ -34,7 +34,10 @@ pub(super) async fn inspect(stage: &Stage, args: &Args) -> anyhow::Result<Seen> 
     let app = App::open(settings).await?;
     let broker = app.broker().context("this build has no embedded broker: build with the feature `broker`")?;
     let types = app.sensor("cell-type").context("the daemon does not listen for cell types")?;
-    let mut verdicts = wire::subscribe(&broker.to_string(), &message::topic(&device, "verdict")).await?;
+    let address =
+        Address { broker: broker.to_string(), client: "kenpin-demo".into(), username: None, password_file: None };
+    let topics = [Topics::new(&device).verdict()];
+    let mut verdicts = Subscription::open(&address, &topics).await.map_err(anyhow::Error::msg)?;
     hold(args, broker).await;
 
     let mut line = TcpStream::connect(types).await.context("the type text cannot be sent")?;
@@ -57,7 +60,7 @@ async fn hold(args: &Args, broker: std::net::SocketAddr) {
 
 /// Collects messages until the road is empty and nothing more arrives.
 async fn collect(
-    verdicts: &mut mpsc::Receiver<Vec<u8>>,
+    verdicts: &mut Subscription,
     cells: usize,
     mut road: tokio::task::JoinHandle<anyhow::Result<()>>,
 ) -> anyhow::Result<Vec<Vec<u8>>> {
@@ -69,12 +72,15 @@ async fn collect(
     let mut running = true;
     while running || messages.len() < cells {
         tokio::select! {
-            message = verdicts.recv() => match message {
-                Some(message) => {
+            message = verdicts.next() => match message {
+                Ok((_, message)) => {
                     messages.push(message);
                     progress.set_position(messages.len() as u64);
                 }
-                None => break,
+                Err(why) => {
+                    eprintln!("kenpin: the subscriber was cut off: {why}");
+                    break;
+                }
             },
             ended = &mut road, if running => {
                 ended??;

@@ -85,10 +85,10 @@ fn report(stage: &Stage, messages: &[VerdictMessage]) -> Report {
         first.iter().map(|(cell, message)| (cell.name.as_str(), *message)).collect();
     let judged: Vec<Judged> =
         stage.cells.iter().map(|cell| judged(cell, verdict_on.get(cell.name.as_str()).copied())).collect();
-    let totals: Vec<f64> = first.iter().map(|(_, message)| message.milliseconds.total).collect();
+    let totals: Vec<f64> = first.iter().filter_map(|(_, message)| Some(message.milliseconds?.total)).collect();
     let mut backends = BTreeMap::new();
     for vote in messages.iter().flat_map(|message| &message.votes) {
-        let backend = vote.placement.as_ref().map_or("none", |placement| placement.backend.as_str());
+        let backend = vote.answer.placement.as_ref().map_or("none", |placement| placement.backend.as_str());
         *backends.entry(backend.to_owned()).or_default() += 1;
     }
     Report {
@@ -115,7 +115,7 @@ fn judged(cell: &Cell, message: Option<&VerdictMessage>) -> Judged {
         defective: cell.defective,
         decision: message.verdict,
         score: message.score,
-        members: message.votes.iter().map(|vote| (vote.model.to_string(), vote.score)).collect(),
+        members: message.votes.iter().map(|vote| (vote.answer.model.to_string(), vote.score)).collect(),
         reject_from: message.thresholds.map_or(f64::INFINITY, |thresholds| thresholds.reject_from),
     }
 }
@@ -133,7 +133,7 @@ fn gate(first: &[(&Cell, &VerdictMessage)]) -> Gate {
 /// Parts per second from the first capture to the last verdict.
 #[expect(clippy::cast_precision_loss, reason = "a count of parts stays far below 2^53")]
 fn rate(messages: &[VerdictMessage]) -> Option<f64> {
-    let first = messages.iter().map(|message| message.captured).min()?;
+    let first = messages.iter().filter_map(|message| message.captured).min()?;
     let last = messages.iter().map(|message| message.judged).max()?;
     let seconds = last.duration_since(first).as_secs_f64();
     (seconds > 0.0).then(|| messages.len() as f64 / seconds)

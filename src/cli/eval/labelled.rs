@@ -87,7 +87,8 @@ impl Columns {
         };
         let further = header.iter().enumerate().filter(|(at, _)| *at != image && *at != truth);
         let sensor = |(at, column): (usize, &str)| {
-            let (sensor, key) = column.split_once('.').with_context(|| format!("column {column:?} is not sensor.key"))?;
+            let (sensor, key) =
+                column.split_once('.').with_context(|| format!("column {column:?} is not sensor.key"))?;
             Ok((at, Name::new(sensor)?, key.to_owned()))
         };
         Ok(Self { image, truth, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
@@ -135,7 +136,9 @@ mod tests {
             format!("{:#}", read(&path).unwrap_err())
         };
         assert!(told("file,truth\n").contains("must name the columns image and truth"));
-        assert!(told("image,truth\na.png,good\nb.png,bad\n").contains("line 3: truth is \"bad\", want good or defective"));
+        assert!(
+            told("image,truth\na.png,good\nb.png,bad\n").contains("line 3: truth is \"bad\", want good or defective")
+        );
         assert!(told("image,truth,lot\na.png,good,1\n").contains("column \"lot\" is not sensor.key"));
         assert!(told("image,truth\n").contains("holds no labelled image"));
     }
