@@ -13,6 +13,8 @@ pub mod file;
 pub mod findings;
 pub mod schema;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
