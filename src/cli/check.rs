@@ -28,7 +28,7 @@ pub struct Args {
 ///
 /// # Errors
 /// None of its own: what is wrong with the file is a finding.
-#[expect(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
+#[allow(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { file } = args;
     match summary(&file) {
@@ -52,9 +52,8 @@ fn summary(file: &std::path::Path) -> Result<String, ConfigError> {
     let label = file.display().to_string();
     let settings = config::load(file)?;
     let models = catalogue::load_all(&settings)?;
-    let plan = Plan::build(&settings, &models).map_err(|sentences| {
-        ConfigError::new(&label, sentences.into_iter().map(Finding::of_text).collect())
-    })?;
+    let plan = Plan::build(&settings, &models)
+        .map_err(|sentences| ConfigError::new(&label, sentences.into_iter().map(Finding::of_text).collect()))?;
     Ok(format!(
         "{label}: no findings; {} cameras, {} sensors, {} models, {} routes, plan {}",
         settings.cameras.len(),

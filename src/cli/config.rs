@@ -23,7 +23,7 @@ pub enum Action {
 ///
 /// # Errors
 /// None.
-#[expect(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
+#[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { action } = args;
     match action {

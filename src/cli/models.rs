@@ -52,10 +52,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { action } = args;
     let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &action;
     let folders = catalogue::find(&target.folder)?;
-    anyhow::ensure!(!folders.is_empty(), "{}: no model in it, want folders with a passport.toml", target.folder.display());
+    anyhow::ensure!(
+        !folders.is_empty(),
+        "{}: no model in it, want folders with a passport.toml",
+        target.folder.display()
+    );
     let (models, mut findings) = load(&folders);
     if let Action::Verify(_) = action {
-        findings.extend(models.iter().filter_map(|model| Some(Finding::of_text(catalogue::verify(model).err()?.to_string()))));
+        findings.extend(
+            models.iter().filter_map(|model| Some(Finding::of_text(catalogue::verify(model).err()?.to_string()))),
+        );
     }
     if target.json {
         println!("{}", as_json(&action, &models)?);
@@ -95,8 +101,12 @@ fn as_json(action: &Action, models: &[Model]) -> anyhow::Result<String> {
 fn verified(model: &Model, folder: &str) -> Value {
     let wanted = &model.passport.file.sha256;
     match catalogue::sha256(&model.file()) {
-        Ok(seen) => json!({ "name": model.passport.name, "folder": folder, "ok": seen == *wanted, "seen": seen, "wanted": wanted }),
-        Err(error) => json!({ "name": model.passport.name, "folder": folder, "ok": false, "error": error.to_string(), "wanted": wanted }),
+        Ok(seen) => {
+            json!({ "name": model.passport.name, "folder": folder, "ok": seen == *wanted, "seen": seen, "wanted": wanted })
+        }
+        Err(error) => {
+            json!({ "name": model.passport.name, "folder": folder, "ok": false, "error": error.to_string(), "wanted": wanted })
+        }
     }
 }
 
@@ -134,7 +144,8 @@ fn list(models: &[Model]) -> String {
 fn verdicts(models: &[Model]) -> String {
     let mut table = table(&["name", "file", "verdict"]);
     for model in models {
-        let verdict = if catalogue::verify(model).is_ok() { "as its passport says" } else { "not what its passport says" };
+        let verdict =
+            if catalogue::verify(model).is_ok() { "as its passport says" } else { "not what its passport says" };
         table.add_row([model.passport.name.to_string(), shown(&model.file()), verdict.to_owned()]);
     }
     table.to_string()

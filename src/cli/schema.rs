@@ -18,9 +18,14 @@ pub struct Args {
 ///
 /// # Errors
 /// When it cannot be written as JSON.
+#[allow(clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { messages } = args;
-    let schema = if messages { anyhow::bail!("the schemas of the messages are not wired yet") } else { schema::of::<File>().to_value() };
+    let schema = if messages {
+        anyhow::bail!("the schemas of the messages are not wired yet")
+    } else {
+        schema::of::<File>().to_value()
+    };
     println!("{}", serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?);
     Ok(ExitCode::SUCCESS)
 }

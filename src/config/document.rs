@@ -4,6 +4,7 @@
 //! JSON leads back to its place. Knows nothing of what the keys mean.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -38,9 +39,9 @@ impl Path {
 
     /// One step further.
     #[must_use]
-    pub fn then(&self, step: impl ToString) -> Self {
+    pub fn then(&self, step: impl fmt::Display) -> Self {
         let mut steps = self.0.clone();
-        steps.push(step.to_string());
+        steps.push(format!("{step}"));
         Self(steps)
     }
 
@@ -129,14 +130,17 @@ impl Document {
     ///
     /// # Errors
     /// One finding for each file that is not TOML.
-    pub fn parse(files: Vec<(String, String)>) -> Result<Self, Vec<Finding>> {
+    pub fn parse(files: &[(String, String)]) -> Result<Self, Vec<Finding>> {
         let source = |(label, text): &(String, String)| Arc::new(NamedSource::new(label, text.clone()));
         let root = Node { key: None, value: None, body: Body::Table(BTreeMap::new()) };
         let mut document = Self { sources: files.iter().map(source).collect(), root, unfit: Vec::new() };
         let mut broken = Vec::new();
         for (file, (_, text)) in files.iter().enumerate() {
             match toml_edit::Document::parse(text.as_str()) {
-                Ok(parsed) => document.lay_over(file, parsed.as_table()),
+                Ok(parsed) => {
+                    document.hide_secrets(file, text, parsed.as_table());
+                    document.lay_over(file, parsed.as_table());
+                }
                 Err(error) => broken.push(document.not_toml(file, text, &error)),
             }
         }
@@ -177,7 +181,10 @@ impl Document {
     #[must_use]
     pub fn key_place(&self, path: &Path) -> Place {
         let node = self.nearest(path);
-        let headed = matches!(node.body, Body::Table(_)) && node.value.is_some();
+        let headed = match (&node.key, &node.value) {
+            (Some(key), Some(value)) => value.span.start <= key.span.start && key.span.end <= value.span.end,
+            _ => false,
+        };
         let (first, second) = if headed { (&node.value, &node.key) } else { (&node.key, &node.value) };
         first.clone().or_else(|| second.clone()).unwrap_or(Place { file: 0, span: 0..0 })
     }
@@ -193,7 +200,7 @@ impl Document {
             if in_list {
                 let position = || step.parse::<usize>().map_or_else(|_| step.clone(), |index| (index + 1).to_string());
                 let name = node.and_then(Node::name).map_or_else(position, str::to_owned);
-                text += &format!("[{name}]");
+                text.extend(["[", &name, "]"]);
             } else {
                 text += if text.is_empty() { "" } else { "." };
                 text += step;
@@ -225,6 +232,22 @@ impl Document {
         let body = reader.table(table, &Path::default());
         self.unfit.extend(reader.unfit);
         self.root.lay_over(Node { key: None, value: None, body });
+    }
+
+    /// Puts asterisks over the values of `password` keys in what reports will show; places stay where they are.
+    fn hide_secrets(&mut self, file: usize, text: &str, table: &toml_edit::Table) {
+        let mut spans = Vec::new();
+        secrets(table, &mut spans);
+        if let (false, Some(source)) = (spans.is_empty(), self.sources.get_mut(file)) {
+            let mut bytes = text.as_bytes().to_vec();
+            for span in spans {
+                for byte in bytes.get_mut(span).into_iter().flatten().filter(|byte| **byte != b'\n') {
+                    *byte = b'*';
+                }
+            }
+            let label = source.name().to_owned();
+            *source = Arc::new(NamedSource::new(label, String::from_utf8(bytes).unwrap_or_default()));
+        }
     }
 
     fn not_toml(&self, file: usize, text: &str, error: &toml_edit::TomlError) -> Finding {
@@ -276,6 +299,19 @@ impl Node {
                 }
             }
             (_, body) => *self = Self { key: later.key, value: later.value, body },
+        }
+    }
+}
+
+/// Collects where the values of `password` keys stand.
+fn secrets(table: &dyn TableLike, spans: &mut Vec<Range<usize>>) {
+    for (key, item) in table.iter() {
+        if key == "password" {
+            spans.extend(item.span());
+        } else if let Some(inner) = item.as_table_like() {
+            secrets(inner, spans);
+        } else if let Some(entries) = item.as_array_of_tables() {
+            entries.iter().for_each(|entry| secrets(entry, spans));
         }
     }
 }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::document::{Document, Path as Way};
 use super::*;
+use crate::value::Value as Told;
 
 fn read(files: &[(&str, &str)]) -> Result<Settings, ConfigError> {
-    let files = files.iter().map(|&(label, text)| (label.to_owned(), text.to_owned())).collect();
-    settings("kenpin.toml", files, &Surroundings { folder: "line".into(), credentials: Some("/run/secrets".into()) })
+    let files: Vec<_> = files.iter().map(|&(label, text)| (label.to_owned(), text.to_owned())).collect();
+    settings("kenpin.toml", &files, &Surroundings { folder: "line".into(), credentials: Some("/run/secrets".into()) })
 }
 
 const SMALL: &str = r#"
@@ -47,8 +48,7 @@ fn a_fragment_is_laid_over_key_by_key_and_replaces_lists() {
     let first = "cameras.top.pace = \"paced\"\ncameras.top.frames_per_second = 5\n[mqtt]\nbroker = \"mqtt:1883\"\n";
     let second = "[[routes]]\nname = \"night\"\nreject_from = 0.25\nmembers = [{ model = \"scratches\" }]\n\
                   [mqtt]\nbroker = \"other:1883\"\npassword_credential = \"mqtt\"";
-    let settings =
-        read(&[("kenpin.toml", SMALL), ("conf.d/10.toml", first), ("conf.d/20.toml", second)]).unwrap();
+    let settings = read(&[("kenpin.toml", SMALL), ("conf.d/10.toml", first), ("conf.d/20.toml", second)]).unwrap();
     assert_eq!(settings.cameras["top"].pace, Pace::Paced { frames_per_second: 5.0 });
     assert_eq!(settings.routes.iter().map(|route| route.name.as_str()).collect::<Vec<_>>(), ["night"]);
     let mqtt = settings.mqtt.unwrap();
@@ -81,7 +81,6 @@ fn every_test_of_a_condition_arrives() {
             other => panic!("{other:?}"),
         }
     };
-    use crate::value::Value as Told;
     assert_eq!(when("equals = 3"), Test::Equals(Told::Number(3.0)));
     assert_eq!(when("not_equals = true"), Test::NotEquals(Told::Flag(true)));
     assert_eq!(when("one_of = [\"x\"]"), Test::OneOf(vec![Told::Text("x".to_owned())]));
@@ -160,7 +159,7 @@ fn the_default_file_is_a_file_without_findings() {
 
 #[test]
 fn the_default_file_has_every_key_of_the_schema() {
-    let document = Document::parse(vec![("default.toml".to_owned(), switched_on())]).unwrap();
+    let document = Document::parse(&[("default.toml".to_owned(), switched_on())]).unwrap();
     let (file, findings) = schema::read::<file::File>(&document);
     assert!(file.is_some() && findings.is_empty(), "{:#?}", findings.into_sorted());
     let root = schema::of::<file::File>().to_value();
@@ -174,7 +173,7 @@ fn the_default_file_has_every_key_of_the_schema() {
 #[test]
 fn the_default_file_prints_the_defaults_of_the_code() {
     let text = switched_on();
-    let document = Document::parse(vec![("default.toml".to_owned(), text.clone())]).unwrap();
+    let document = Document::parse(&[("default.toml".to_owned(), text.clone())]).unwrap();
     let root = schema::of::<file::File>().to_value();
     let number = |value: &Value| value.as_f64();
     let mut compared = 0;
@@ -182,7 +181,11 @@ fn the_default_file_prints_the_defaults_of_the_code() {
         let line = text[..document.key_place(at).span.start].lines().count().max(1) - 1;
         let line = if text[..document.key_place(at).span.start].ends_with('\n') { line + 1 } else { line };
         let original = DEFAULT.lines().nth(line).unwrap();
-        if !original.starts_with('#') || original.starts_with("#[") || original.ends_with("# example") || value.is_object() {
+        if !original.starts_with('#')
+            || original.starts_with("#[")
+            || original.ends_with("# example")
+            || value.is_object()
+        {
             return;
         }
         let inside_example = original.starts_with("#{");

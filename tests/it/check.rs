@@ -1,5 +1,7 @@
 //! The exact texts of broken configurations and passports: each names the thing, the value seen and the value wanted.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot be set up fails")]
+
 use std::path::Path;
 
 use kenpin::config::{ConfigError, DEFAULT, Surroundings, settings};
@@ -56,8 +58,8 @@ username = "kenpin"
 "#;
 
 fn judge(files: &[(&str, &str)]) -> Result<(), ConfigError> {
-    let files = files.iter().map(|&(label, text)| (label.to_owned(), text.to_owned())).collect();
-    settings("kenpin.toml", files, &Surroundings::default()).map(drop)
+    let files = files.iter().map(|&(label, text)| (label.to_owned(), text.to_owned())).collect::<Vec<_>>();
+    settings("kenpin.toml", &files, &Surroundings::default()).map(drop)
 }
 
 /// The report on [`GOOD`] with each of `edits` made.
@@ -278,6 +280,10 @@ fn told(text: &str) -> bool {
     }
 }
 
+/// A line that is nearly TOML.
+const TOML_LIKE: &str =
+    "(\\[{1,2}[a-z.\"]{0,9}\\]{1,2}|[a-z.\"]{1,6} ?= ?([0-9.e+-]{1,6}|\"[^\"]{0,5}\"|\\[\\{?|\\}|\\]))";
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -287,7 +293,8 @@ proptest! {
     }
 
     #[test]
-    fn no_toml_like_text_panics_the_parser(text in r#"(?x)( (\[{1,2}[a-z".]{0,9}\]{1,2} | [a-z".]{1,6}[ ]?=[ ]?([0-9.e+-]{1,6}|"[^"]{0,5}"|\[\{?|\}|\])) \n ){0,12}"#) {
+    fn no_toml_like_text_panics_the_parser(lines in prop::collection::vec(TOML_LIKE, 0..12)) {
+        let text = lines.join("\n");
         prop_assert!(told(&text));
     }
 

@@ -18,7 +18,7 @@ pub(super) fn load(folder: &FilePath) -> Result<Model, ConfigError> {
     let label = path.display().to_string();
     let refused = |findings| ConfigError::new(&label, findings);
     let file = document::read(&path).map_err(|finding| refused(vec![finding]))?;
-    let document = Document::parse(vec![file]).map_err(refused)?;
+    let document = Document::parse(&[file]).map_err(refused)?;
     let (passport, findings) = passport(&document, folder);
     match (passport, findings.into_sorted()) {
         (Some(passport), found) if found.is_empty() => Ok(Model { passport, folder: folder.to_path_buf() }),
@@ -104,8 +104,8 @@ fn input(input: &Input, table: &Path, findings: &mut Findings<'_>) {
     for (key, values) in per_channel {
         let (path, wanted) = (table.then(key), input.colour.channels());
         if values.len() != wanted {
-            let message = format!("{} has {} values", findings.document().describe(&path), values.len());
-            findings.value(&path, message, format!("want {wanted}, one a channel of {}", colour(input)));
+            let message = format!("{} is {values:?}", findings.document().describe(&path));
+            findings.value(&path, message, format!("want {wanted} in the list, one a channel of {}", colour(input)));
         }
     }
     for (index, deviation) in input.standard_deviation.iter().enumerate() {
