@@ -2,7 +2,7 @@
 //!
 //! Every docstring here becomes a description in the schema, every `Default` a default there. A key without which nothing
 //! works is an `Option` that the schema requires: a file that lacks it can still be checked to its end. Meaning across
-//! keys is checked in [`super::check`], never here.
+//! keys is checked in the private module `check`, never here.
 
 mod routes;
 mod sources;

@@ -85,22 +85,51 @@ pub fn load_all(settings: &Settings) -> Result<BTreeMap<Name, Arc<Model>>, Confi
     for (name, folder) in &settings.models {
         match Model::load(folder) {
             Ok(model) => {
-                findings.extend(verify(&model).err().map(|error| Finding::of_text(error.to_string())));
+                findings
+                    .extend(verify(&model).err().map(|error| from_config(Finding::of_text(error.to_string()), name)));
                 models.insert(name.clone(), Arc::new(model));
             }
-            Err(error) => findings.extend(error.into_findings()),
+            Err(error) => findings.extend(error.into_findings().into_iter().map(|finding| from_config(finding, name))),
         }
     }
     if findings.is_empty() { Ok(models) } else { Err(ConfigError::new("the models", findings)) }
 }
 
+/// Says which table of the configuration led to a finding that has no advice of its own.
+fn from_config(mut finding: Finding, name: &Name) -> Finding {
+    finding.help.get_or_insert_with(|| format!("`[models.{name}]` of the configuration names this model"));
+    finding
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{self, Surroundings};
     use crate::models::passport::tests::{PASSPORT, written};
 
     /// SHA-256 of `abc` (FIPS 180-2, appendix B.1).
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn all_models_are_looked_at_before_anything_is_said() {
+        let (folder, path) = written(PASSPORT);
+        std::fs::write(path.join("model.onnx"), "abc").unwrap();
+        let second = folder.path().join("second");
+        std::fs::create_dir(&second).unwrap();
+        std::fs::write(second.join(FILE_NAME), PASSPORT.replace("fill = 114\n", "")).unwrap();
+        let text = "device.id = \"d\"\ncameras.c = { kind = \"replay\", path = \"p\" }\n\
+                    models = { a = { folder = \"example\" }, b = { folder = \"second\" }, c = { folder = \"third\" } }\n\
+                    routes = [{ name = \"r\", members = [{ model = \"a\" }] }]";
+        let surroundings = Surroundings { folder: folder.path().into(), credentials: None };
+        let settings = config::settings("kenpin.toml", &[("kenpin.toml".to_owned(), text.to_owned())], &surroundings);
+        let error = load_all(&settings.unwrap()).unwrap_err();
+        let messages: Vec<&str> = error.findings().iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(messages.len(), 4, "{error}");
+        assert!(messages[0].contains(ABC) && messages[0].contains(&"0".repeat(64)), "{}", messages[0]);
+        assert!(messages[1].starts_with("`name` is \"example\""), "{}", messages[1]);
+        assert!(messages[2].contains("has no `fill`"), "{}", messages[2]);
+        assert!(messages[3].contains("third") && messages[3].contains("cannot be read"), "{}", messages[3]);
+    }
 
     #[test]
     fn a_file_is_what_its_passport_says_or_both_hashes_are_told() {
