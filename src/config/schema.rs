@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::document::{Document, Path};
+use super::document::{Document, Path, Unfit};
 use super::findings::{Findings, advice, nearest};
 use crate::name::Name;
 
@@ -53,8 +53,8 @@ fn without_null(schema: &mut Schema) {
 #[must_use]
 pub fn read<T: JsonSchema + DeserializeOwned>(document: &Document) -> (Option<T>, Findings<'_>) {
     let mut findings = Findings::new(document);
-    for (path, wanted) in document.unfit() {
-        findings.value(path, format!("{} cannot be used", document.describe(path)), *wanted);
+    for Unfit { path, seen, wanted } in document.unfit() {
+        findings.value(path, format!("{} is {seen}", document.describe(path)), *wanted);
         findings.condemn(path.clone());
     }
     let schema = of::<T>().to_value();
@@ -71,8 +71,8 @@ pub fn read<T: JsonSchema + DeserializeOwned>(document: &Document) -> (Option<T>
         }
         Err(error) => drop(findings.key(&Path::default(), format!("the schema itself is broken: {error}"), "")),
     }
-    for path in findings.condemned() {
-        prune(&mut json, path);
+    for path in findings.condemned().to_vec() {
+        findings.condemn(prune(&mut json, path));
     }
     match serde_json::from_value(json) {
         Ok(value) => (Some(value), findings),
@@ -85,17 +85,24 @@ pub fn read<T: JsonSchema + DeserializeOwned>(document: &Document) -> (Option<T>
     }
 }
 
-/// Removes the value at `path`, where it is the value of a key.
-fn prune(json: &mut Value, path: &Path) {
-    let steps = path.steps();
-    let Some((last, way)) = steps.split_last() else { return };
-    let owner = way.iter().try_fold(json, |value, step| match value {
-        Value::Object(table) => table.get_mut(step),
-        Value::Array(entries) => entries.get_mut(step.parse::<usize>().ok()?),
-        _ => None,
-    });
-    if let Some(Value::Object(table)) = owner {
-        table.remove(last);
+/// Removes the value at `path`; of an entry of a list the whole list, so that other entries keep their places. Gives the
+/// path of what was removed.
+fn prune(json: &mut Value, mut path: Path) -> Path {
+    loop {
+        let (Some(last), owner) = (path.last(), path.parent()) else { return path };
+        let owner_value = owner.steps().iter().try_fold(&mut *json, |value, step| match value {
+            Value::Object(table) => table.get_mut(step),
+            Value::Array(entries) => entries.get_mut(step.parse::<usize>().ok()?),
+            _ => None,
+        });
+        match owner_value {
+            Some(Value::Array(_)) => path = owner,
+            Some(Value::Object(table)) => {
+                table.remove(last);
+                return path;
+            }
+            _ => return path,
+        }
     }
 }
 

@@ -158,6 +158,9 @@ broken_configs! {
     broker_with_scheme: "broker = \"mqtt:1883\"" => "broker = \"mqtt://broker:1883\"";
     password_twice: "username = \"kenpin\"" => "password_file = \"pw\"\npassword_credential = \"pw\"";
     credential_outside_of_systemd: "username = \"kenpin\"" => "password_credential = \"mqtt\"";
+    wrong_entry_of_a_list_hides_nothing: "[models.teacher]" => "[runtime]\nproviders = [\"cdua\", \"cpu\"]\n\n[models.teacher]",
+        "equals = \"mono\"" => "one_of = [\"mono\", []]",
+        "pass_below = 0.4" => "pass_below = 0.7";
     // Everything at once.
     several_findings_at_once: "id = \"bench-1\"" => "id = \"bench 1\"\nsite = \"north\"",
         "kind = \"tcp-listen\"" => "kind = \"tcp\"",
