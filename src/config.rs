@@ -13,6 +13,8 @@ pub mod file;
 pub mod findings;
 pub mod schema;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -52,19 +54,16 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
     if !unreadable.is_empty() {
         return Err(ConfigError::new(&label, unreadable));
     }
-    let surroundings = Surroundings { folder, credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) };
-    settings(&label, files, &surroundings)
+    let surroundings =
+        Surroundings { folder, credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) };
+    settings(&label, &files, &surroundings)
 }
 
 /// Makes settings of files already read: pairs of label and text, the main one first.
 ///
 /// # Errors
 /// [`ConfigError`] with every finding in these files.
-pub fn settings(
-    label: &str,
-    files: Vec<(String, String)>,
-    surroundings: &Surroundings,
-) -> Result<Settings, ConfigError> {
+pub fn settings(label: &str, files: &[(String, String)], surroundings: &Surroundings) -> Result<Settings, ConfigError> {
     let document = Document::parse(files).map_err(|findings| ConfigError::new(label, findings))?;
     let (file, mut findings) = schema::read::<file::File>(&document);
     let settings = file.and_then(|file| check::settings(&file, surroundings, &mut findings));

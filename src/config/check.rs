@@ -122,7 +122,8 @@ fn mqtt(told: &file::Mqtt, surroundings: &Surroundings, findings: &mut Findings<
         let message = "`mqtt` has both a `password_file` and a `password_credential`";
         findings.key(&table.then("password_credential"), message, "want one of them");
     }
-    let credential = told.password_credential.as_ref().and_then(|name| credential(name, &table, surroundings, findings));
+    let credential =
+        told.password_credential.as_ref().and_then(|name| credential(name, &table, surroundings, findings));
     Some(Mqtt {
         broker: broker?,
         username: told.username.clone(),
@@ -161,7 +162,8 @@ fn remote(address: &str, table: &Path, findings: &mut Findings<'_>) -> Option<Br
         return Some(Broker::Remote { address: address.to_owned() });
     }
     let message = format!("`mqtt.broker` is {address:?}");
-    let note = findings.value(&table.then("broker"), message, "want \"embedded\" or `host:port`, such as \"mqtt:1883\"");
+    let note =
+        findings.value(&table.then("broker"), message, "want \"embedded\" or `host:port`, such as \"mqtt:1883\"");
     if address.contains("://") {
         note.help("write the address without a scheme");
     } else if !address.contains(':') {
@@ -170,12 +172,7 @@ fn remote(address: &str, table: &Path, findings: &mut Findings<'_>) -> Option<Br
     None
 }
 
-fn credential(
-    name: &Name,
-    table: &Path,
-    surroundings: &Surroundings,
-    findings: &mut Findings<'_>,
-) -> Option<PathBuf> {
+fn credential(name: &Name, table: &Path, surroundings: &Surroundings, findings: &mut Findings<'_>) -> Option<PathBuf> {
     if surroundings.credentials.is_none() {
         let message = format!("`mqtt.password_credential` is \"{name}\", but $CREDENTIALS_DIRECTORY is not set");
         findings.value(&table.then("password_credential"), message, "want to be started by systemd").help(format!(
@@ -188,7 +185,11 @@ fn credential(
 /// Tells that something needs a cargo feature that this build lacks.
 fn not_built(findings: &mut Findings<'_>, path: &Path, what: &str, feature: &str) {
     findings
-        .value(path, format!("{what}, but this build is without it"), format!("want a build with the feature `{feature}`"))
+        .value(
+            path,
+            format!("{what}, but this build is without it"),
+            format!("want a build with the feature `{feature}`"),
+        )
         .help(format!("build with `cargo build --release --features {feature}`"));
 }
 

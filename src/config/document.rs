@@ -3,7 +3,10 @@
 //! Several files are laid over one another; the tree becomes JSON for the schema check, and every [`Path`] into that
 //! JSON leads back to its place. Knows nothing of what the keys mean.
 
+mod path;
+
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -14,66 +17,12 @@ use miette::NamedSource;
 use serde_json::{Map, Value};
 use toml_edit::{Item, TableLike};
 
+pub use path::Path;
+
 use super::findings::{Finding, Source};
 
 /// The longest file that is read, in bytes: a thousand times a usual one.
 const MAX_BYTES: u64 = 1024 * 1024;
-
-/// The way from the root of a document to one of its values: keys, and indices as decimal numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Path(Vec<String>);
-
-impl Path {
-    /// The path with these steps.
-    #[must_use]
-    pub fn of(steps: &[&str]) -> Self {
-        Self(steps.iter().map(|&step| step.to_owned()).collect())
-    }
-
-    /// The path that a JSON pointer (RFC 6901) names.
-    #[must_use]
-    pub fn of_pointer(pointer: &str) -> Self {
-        Self(pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect())
-    }
-
-    /// One step further.
-    #[must_use]
-    pub fn then(&self, step: impl ToString) -> Self {
-        let mut steps = self.0.clone();
-        steps.push(step.to_string());
-        Self(steps)
-    }
-
-    /// One step back; the root stays the root.
-    #[must_use]
-    pub fn parent(&self) -> Self {
-        Self(self.0.split_last().map(|(_, steps)| steps.to_vec()).unwrap_or_default())
-    }
-
-    /// The last step.
-    #[must_use]
-    pub fn last(&self) -> Option<&str> {
-        self.0.last().map(String::as_str)
-    }
-
-    /// All steps.
-    #[must_use]
-    pub fn steps(&self) -> &[String] {
-        &self.0
-    }
-
-    /// Whether this is the root.
-    #[must_use]
-    pub fn is_root(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether `other` is this path or leads to it.
-    #[must_use]
-    pub fn starts_with(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
-    }
-}
 
 /// Where something stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +31,17 @@ pub struct Place {
     pub file: usize,
     /// The bytes in it.
     pub span: Range<usize>,
+}
+
+/// A value of TOML that JSON cannot hold: a number that is not finite, a date.
+#[derive(Debug, Clone)]
+pub struct Unfit {
+    /// Where it stands.
+    pub path: Path,
+    /// The value.
+    pub seen: String,
+    /// What is wanted instead.
+    pub wanted: &'static str,
 }
 
 /// One key with its value.
@@ -105,8 +65,8 @@ enum Body {
 pub struct Document {
     sources: Vec<Source>,
     root: Node,
-    /// Values that JSON cannot hold, with what is wanted of each.
-    unfit: Vec<(Path, &'static str)>,
+    /// Values that JSON cannot hold.
+    unfit: Vec<Unfit>,
 }
 
 /// Reads a file of at most one MiB; gives its label and its text.
@@ -129,14 +89,17 @@ impl Document {
     ///
     /// # Errors
     /// One finding for each file that is not TOML.
-    pub fn parse(files: Vec<(String, String)>) -> Result<Self, Vec<Finding>> {
+    pub fn parse(files: &[(String, String)]) -> Result<Self, Vec<Finding>> {
         let source = |(label, text): &(String, String)| Arc::new(NamedSource::new(label, text.clone()));
         let root = Node { key: None, value: None, body: Body::Table(BTreeMap::new()) };
         let mut document = Self { sources: files.iter().map(source).collect(), root, unfit: Vec::new() };
         let mut broken = Vec::new();
         for (file, (_, text)) in files.iter().enumerate() {
             match toml_edit::Document::parse(text.as_str()) {
-                Ok(parsed) => document.lay_over(file, parsed.as_table()),
+                Ok(parsed) => {
+                    document.hide_secrets(file, text, parsed.as_table());
+                    document.lay_over(file, parsed.as_table());
+                }
                 Err(error) => broken.push(document.not_toml(file, text, &error)),
             }
         }
@@ -149,9 +112,9 @@ impl Document {
         self.root.json()
     }
 
-    /// Values that JSON cannot hold, with what is wanted of each.
+    /// Values that JSON cannot hold.
     #[must_use]
-    pub fn unfit(&self) -> &[(Path, &'static str)] {
+    pub fn unfit(&self) -> &[Unfit] {
         &self.unfit
     }
 
@@ -177,7 +140,10 @@ impl Document {
     #[must_use]
     pub fn key_place(&self, path: &Path) -> Place {
         let node = self.nearest(path);
-        let headed = matches!(node.body, Body::Table(_)) && node.value.is_some();
+        let headed = match (&node.key, &node.value) {
+            (Some(key), Some(value)) => value.span.start <= key.span.start && key.span.end <= value.span.end,
+            _ => false,
+        };
         let (first, second) = if headed { (&node.value, &node.key) } else { (&node.key, &node.value) };
         first.clone().or_else(|| second.clone()).unwrap_or(Place { file: 0, span: 0..0 })
     }
@@ -187,13 +153,13 @@ impl Document {
     pub fn describe(&self, path: &Path) -> String {
         let mut text = String::new();
         let mut node = Some(&self.root);
-        for step in &path.0 {
+        for step in path.steps() {
             let in_list = matches!(node.map(|node| &node.body), Some(Body::List(_)));
             node = node.and_then(|node| node.child(step));
             if in_list {
                 let position = || step.parse::<usize>().map_or_else(|_| step.clone(), |index| (index + 1).to_string());
                 let name = node.and_then(Node::name).map_or_else(position, str::to_owned);
-                text += &format!("[{name}]");
+                text.extend(["[", &name, "]"]);
             } else {
                 text += if text.is_empty() { "" } else { "." };
                 text += step;
@@ -203,14 +169,14 @@ impl Document {
     }
 
     fn find(&self, path: &Path) -> Option<&Node> {
-        path.0.iter().try_fold(&self.root, |node, step| node.child(step))
+        path.steps().iter().try_fold(&self.root, |node, step| node.child(step))
     }
 
     /// The node at `path`, or the last one on the way that exists and has a place.
     fn nearest(&self, path: &Path) -> &Node {
         let mut found = &self.root;
         let mut node = &self.root;
-        for step in &path.0 {
+        for step in path.steps() {
             let Some(child) = node.child(step) else { break };
             node = child;
             if node.key.is_some() || node.value.is_some() {
@@ -225,6 +191,22 @@ impl Document {
         let body = reader.table(table, &Path::default());
         self.unfit.extend(reader.unfit);
         self.root.lay_over(Node { key: None, value: None, body });
+    }
+
+    /// Puts asterisks over the values of `password` keys in what reports will show; places stay where they are.
+    fn hide_secrets(&mut self, file: usize, text: &str, table: &toml_edit::Table) {
+        let mut spans = Vec::new();
+        secrets(table, &mut spans);
+        if let (false, Some(source)) = (spans.is_empty(), self.sources.get_mut(file)) {
+            let mut bytes = text.as_bytes().to_vec();
+            for span in spans {
+                for byte in bytes.get_mut(span).into_iter().flatten().filter(|byte| **byte != b'\n') {
+                    *byte = b'*';
+                }
+            }
+            let label = source.name().to_owned();
+            *source = Arc::new(NamedSource::new(label, String::from_utf8(bytes).unwrap_or_default()));
+        }
     }
 
     fn not_toml(&self, file: usize, text: &str, error: &toml_edit::TomlError) -> Finding {
@@ -280,10 +262,23 @@ impl Node {
     }
 }
 
+/// Collects where the values of `password` keys stand.
+fn secrets(table: &dyn TableLike, spans: &mut Vec<Range<usize>>) {
+    for (key, item) in table.iter() {
+        if key == "password" {
+            spans.extend(item.span());
+        } else if let Some(inner) = item.as_table_like() {
+            secrets(inner, spans);
+        } else if let Some(entries) = item.as_array_of_tables() {
+            entries.iter().for_each(|entry| secrets(entry, spans));
+        }
+    }
+}
+
 /// Turns the items of one file into nodes.
 struct Reader {
     file: usize,
-    unfit: Vec<(Path, &'static str)>,
+    unfit: Vec<Unfit>,
 }
 
 impl Reader {
@@ -325,9 +320,11 @@ impl Reader {
             Toml::Boolean(flag) => Body::Scalar(Value::Bool(*flag.value())),
             Toml::Float(number) => Body::Scalar(match serde_json::Number::from_f64(*number.value()) {
                 Some(finite) => Value::Number(finite),
-                None => self.refuse(path, "want a finite number"),
+                None => self.refuse(path, number.value(), "want a finite number"),
             }),
-            Toml::Datetime(_) => Body::Scalar(self.refuse(path, "want a date or time in quotes, as text")),
+            Toml::Datetime(moment) => {
+                Body::Scalar(self.refuse(path, moment.value(), "want a date or time in quotes, as text"))
+            }
             Toml::Array(array) => Body::List(
                 array
                     .iter()
@@ -343,8 +340,8 @@ impl Reader {
         }
     }
 
-    fn refuse(&mut self, path: &Path, wanted: &'static str) -> Value {
-        self.unfit.push((path.clone(), wanted));
+    fn refuse(&mut self, path: &Path, seen: &dyn fmt::Display, wanted: &'static str) -> Value {
+        self.unfit.push(Unfit { path: path.clone(), seen: seen.to_string(), wanted });
         Value::Null
     }
 

@@ -11,6 +11,9 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 
 use super::document::{Document, Path, Place};
 
+/// The width of a report without a terminal, in columns.
+const PLAIN_WIDTH: usize = 100;
+
 /// The text of a file under its label, for carets.
 pub type Source = Arc<NamedSource<String>>;
 
@@ -76,7 +79,8 @@ impl Diagnostic for Finding {
     }
 }
 
-/// Everything that is wrong with a configuration or a passport.
+/// Everything that is wrong with a configuration or a passport. Its `Display` is the whole report, so that no finding is
+/// lost on the way to whoever reads it.
 #[derive(Debug, Clone)]
 pub struct ConfigError {
     /// The file that was asked for.
@@ -116,24 +120,18 @@ impl ConfigError {
             }
             text.push('\n');
         }
-        text + &self.to_string() + "\n"
+        let count = self.findings.len();
+        text + &format!("{count} {} in {}", if count == 1 { "finding" } else { "findings" }, self.label)
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.findings.len();
-        write!(f, "{count} {} in {}", if count == 1 { "finding" } else { "findings" }, self.label)
+        f.write_str(&self.render(PLAIN_WIDTH, false))
     }
 }
 
 impl std::error::Error for ConfigError {}
-
-impl Diagnostic for ConfigError {
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.findings.iter().map(|finding| finding as &dyn Diagnostic)))
-    }
-}
 
 /// The findings of one document while it is being checked.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::document::{Document, Path};
+use super::document::{Document, Path, Unfit};
 use super::findings::{Findings, advice, nearest};
 use crate::name::Name;
 
@@ -41,30 +41,38 @@ fn without_null(schema: &mut Schema) {
             }
         }
     }
+    if let Some(Value::Object(defaults)) = schema.get_mut("default") {
+        defaults.retain(|_, value| !value.is_null());
+    }
     if schema.get("default").is_some_and(Value::is_null) {
         schema.remove("default");
     }
 }
 
 /// Reads a document as a `T`; `None` when what is wrong leaves nothing to go on with.
+#[must_use]
 pub fn read<T: JsonSchema + DeserializeOwned>(document: &Document) -> (Option<T>, Findings<'_>) {
     let mut findings = Findings::new(document);
-    for (path, wanted) in document.unfit() {
-        findings.value(path, format!("{} cannot be used", document.describe(path)), *wanted);
+    for Unfit { path, seen, wanted } in document.unfit() {
+        findings.value(path, format!("{} is {seen}", document.describe(path)), *wanted);
         findings.condemn(path.clone());
     }
     let schema = of::<T>().to_value();
     let mut json = document.json();
     match jsonschema::validator_for(&schema) {
         Ok(validator) => {
-            for error in validator.iter_errors(&json) {
-                tell(&error, &schema, &mut findings);
+            // Unknown keys first: a key that was meant to be another is not told a second time as the other one missing.
+            let (unknown, others): (Vec<_>, Vec<_>) = validator
+                .iter_errors(&json)
+                .partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
+            for error in unknown.iter().chain(&others) {
+                tell(error, &schema, &mut findings);
             }
         }
         Err(error) => drop(findings.key(&Path::default(), format!("the schema itself is broken: {error}"), "")),
     }
-    for path in findings.condemned() {
-        prune(&mut json, path);
+    for path in findings.condemned().to_vec() {
+        findings.condemn(prune(&mut json, path));
     }
     match serde_json::from_value(json) {
         Ok(value) => (Some(value), findings),
@@ -77,36 +85,48 @@ pub fn read<T: JsonSchema + DeserializeOwned>(document: &Document) -> (Option<T>
     }
 }
 
-/// Removes the value at `path`, where it is the value of a key.
-fn prune(json: &mut Value, path: &Path) {
-    let steps = path.steps();
-    let Some((last, way)) = steps.split_last() else { return };
-    let owner = way.iter().try_fold(json, |value, step| match value {
-        Value::Object(table) => table.get_mut(step),
-        Value::Array(entries) => entries.get_mut(step.parse::<usize>().ok()?),
-        _ => None,
-    });
-    if let Some(Value::Object(table)) = owner {
-        table.remove(last);
+/// Removes the value at `path`; of an entry of a list the whole list, so that other entries keep their places. Gives the
+/// path of what was removed.
+fn prune(json: &mut Value, mut path: Path) -> Path {
+    loop {
+        let (Some(last), owner) = (path.last(), path.parent()) else { return path };
+        let owner_value = owner.steps().iter().try_fold(&mut *json, |value, step| match value {
+            Value::Object(table) => table.get_mut(step),
+            Value::Array(entries) => entries.get_mut(step.parse::<usize>().ok()?),
+            _ => None,
+        });
+        match owner_value {
+            Some(Value::Array(_)) => path = owner,
+            Some(Value::Object(table)) => {
+                table.remove(last);
+                return path;
+            }
+            _ => return path,
+        }
     }
 }
 
 /// Tells one complaint of the validator in this house's words.
 fn tell(error: &ValidationError<'_>, schema: &Value, findings: &mut Findings<'_>) {
     let path = Path::of_pointer(error.instance_path().as_str());
+    let keyword = error.schema_path().as_str();
+    let table = schema.pointer(keyword.rsplit_once('/').map_or("", |(table, _)| table));
     match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
-            let keyword = error.schema_path().as_str();
-            let table = schema.pointer(keyword.rsplit_once('/').map_or("", |(table, _)| table));
             for key in unexpected {
                 unexpected_key(&path, key, table, findings);
                 findings.condemn(path.then(key));
             }
         }
         Kind::Required { property } => {
-            let key = path.then(property.as_str().unwrap_or_default());
-            findings.missing(&key, "");
-            findings.condemn(key);
+            let key = property.as_str().unwrap_or_default();
+            let note = findings.missing(&path.then(key), "");
+            if let Some(Value::String(meaning)) =
+                table.and_then(|table| table.pointer(&format!("/properties/{key}/description")))
+            {
+                note.help(meaning);
+            }
+            findings.condemn(path.then(key));
         }
         kind => {
             let message = format!("{} is {}", findings.document().describe(&path), seen(error.instance()));
@@ -127,8 +147,11 @@ fn unexpected_key(owner: &Path, key: &str, table: Option<&Value>, findings: &mut
         findings.key(&path, format!("{key:?} is not a name"), Name::WANTED);
         return;
     }
-    let whose =
-        if owner.is_root() { "at the top level".to_owned() } else { format!("in {}", findings.document().describe(owner)) };
+    let whose = if owner.is_root() {
+        "at the top level".to_owned()
+    } else {
+        format!("in {}", findings.document().describe(owner))
+    };
     let message = format!("unknown key `{key}` {whose}");
     if key == "password" {
         findings.key(&path, message, "secrets do not stand in this file").help(
@@ -143,13 +166,19 @@ fn unexpected_key(owner: &Path, key: &str, table: Option<&Value>, findings: &mut
         .map(|properties| properties.keys().map(String::as_str).collect())
         .unwrap_or_default();
     findings.key(&path, message, "not a key of this table").help(advice(key, known.iter().copied()));
+    let meant = nearest(key, known).map(|meant| owner.then(meant));
+    if let Some(meant) = meant.filter(|meant| !findings.document().has(meant)) {
+        findings.condemn(meant);
+    }
 }
 
 /// What a keyword of the schema wants, and an advice where one is at hand.
 fn wanted(kind: &Kind, error: &ValidationError<'_>) -> (String, Option<String>) {
     let wanted = match kind {
         Kind::Type { kind } => format!("want {}", types(kind)),
-        Kind::Enum { .. } | Kind::OneOfNotValid { .. } | Kind::Constant { .. } => return one_of(kind, error.instance()),
+        Kind::Enum { .. } | Kind::OneOfNotValid { .. } | Kind::Constant { .. } => {
+            return one_of(kind, error.instance());
+        }
         Kind::AnyOf { context } => {
             let kinds = context.iter().flatten().filter_map(|inner| match inner.kind() {
                 Kind::Type { kind } => Some(types(kind)),
@@ -157,12 +186,12 @@ fn wanted(kind: &Kind, error: &ValidationError<'_>) -> (String, Option<String>) 
             });
             format!("want {}", kinds.collect::<Vec<_>>().join(" or "))
         }
-        Kind::Minimum { limit } => format!("want at least {limit}"),
-        Kind::Maximum { limit } => format!("want at most {limit}"),
-        Kind::ExclusiveMinimum { limit } => format!("want above {limit}"),
-        Kind::ExclusiveMaximum { limit } => format!("want below {limit}"),
-        Kind::MinItems { limit } | Kind::MinProperties { limit } => format!("want at least {limit} in it"),
-        Kind::MaxItems { limit } => format!("want at most {limit} in it"),
+        Kind::Minimum { limit } => format!("want at least {}", number(limit)),
+        Kind::Maximum { limit } => format!("want at most {}", number(limit)),
+        Kind::ExclusiveMinimum { limit } => format!("want above {}", number(limit)),
+        Kind::MinItems { limit: 1 } | Kind::MinProperties { limit: 1 } => "want at least one entry".to_owned(),
+        Kind::MinItems { limit } | Kind::MinProperties { limit } => format!("want at least {limit} entries"),
+        Kind::MaxItems { limit } => format!("want at most {limit} entries"),
         Kind::MinLength { .. } => "want some text".to_owned(),
         Kind::UniqueItems => "want each only once".to_owned(),
         Kind::Pattern { pattern } if pattern == Name::PATTERN => Name::WANTED.to_owned(),
@@ -170,6 +199,11 @@ fn wanted(kind: &Kind, error: &ValidationError<'_>) -> (String, Option<String>) 
         _ => format!("the schema says: {error}"),
     };
     (wanted, None)
+}
+
+/// A limit without a needless fraction.
+fn number(limit: &Value) -> String {
+    limit.as_f64().map_or_else(|| limit.to_string(), |number| number.to_string())
 }
 
 /// The choices of an enumeration.
@@ -216,13 +250,17 @@ fn types(kind: &TypeKind) -> String {
     }
 }
 
-/// A value as a message names it: scalars as they are, cut to 60 characters; lists and tables by their kind.
+/// A value as a message names it: what is short as it is, text cut to 60 characters, long lists and tables by their kind.
 #[must_use]
 pub fn seen(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Array(entries) if entries.is_empty() => "an empty list".to_owned(),
-        Value::Array(entries) => format!("a list of {}", entries.len()),
+        Value::Array(entries) => {
+            let plain = entries.iter().all(|entry| !entry.is_array() && !entry.is_object());
+            let shown = format!("[{}]", entries.iter().map(Value::to_string).collect::<Vec<_>>().join(", "));
+            if plain && shown.chars().count() <= 60 { shown } else { format!("a list of {}", entries.len()) }
+        }
         Value::Object(table) if table.is_empty() => "an empty table".to_owned(),
         Value::Object(_) => "a table".to_owned(),
         Value::String(text) if text.chars().count() > 60 => {

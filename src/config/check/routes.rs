@@ -18,6 +18,7 @@ pub(super) fn routes(file: &file::File, findings: &mut Findings<'_>) -> Vec<Rout
     let told = file.routes.as_deref().unwrap_or_default();
     let mut places: BTreeMap<&Name, usize> = BTreeMap::new();
     let mut routes = Vec::new();
+    let mut resolved = true;
     for (index, route) in told.iter().enumerate() {
         let table = Path::of(&["routes"]).then(index);
         if let Some(name) = &route.name
@@ -25,6 +26,7 @@ pub(super) fn routes(file: &file::File, findings: &mut Findings<'_>) -> Vec<Rout
         {
             let message = format!("there are two routes with the name \"{name}\"");
             findings.value(&table.then("name"), message, "want a name of its own");
+            resolved = false;
         } else if let Some(name) = &route.name {
             places.insert(name, index);
         }
@@ -33,11 +35,16 @@ pub(super) fn routes(file: &file::File, findings: &mut Findings<'_>) -> Vec<Rout
     for (index, route) in told.iter().enumerate() {
         let table = Path::of(&["routes"]).then(index);
         if let Some(gate) = &route.gate {
-            ways.extend(leads(gate, index, &table.then("gate"), &places, findings));
+            let led = leads(gate, index, &table.then("gate"), &places, findings);
+            resolved &= led.len() == gate.choose.iter().flatten().count() + gate.otherwise.iter().count();
+            ways.extend(led);
         }
         routes.extend(self::route(route, &table, file, findings));
     }
-    reachable(told, &ways, findings);
+    // While names lead nowhere, what they were meant to reach is not known.
+    if resolved {
+        reachable(told, &ways, findings);
+    }
     ending(told, &ways, findings);
     routes
 }
@@ -94,7 +101,8 @@ fn panel(
     file: &file::File,
     findings: &mut Findings<'_>,
 ) -> Option<Station> {
-    let weighted = told.fusion.rule == Rule::WeightedMean;
+    let rule = table.then("fusion").then("rule");
+    let weighted = told.fusion.rule == Rule::WeightedMean || findings.is_condemned(&rule);
     let mut seats = Vec::new();
     for (index, member) in members.iter().enumerate() {
         let path = table.then("members").then(index);
@@ -109,7 +117,7 @@ fn panel(
         seats.push(seat(member));
     }
     let pass_below = told.pass_below.unwrap_or(told.reject_from);
-    if pass_below > told.reject_from {
+    if pass_below > told.reject_from && !findings.is_condemned(&table.then("reject_from")) {
         let path = table.then("pass_below");
         let message = format!("{} is {pass_below}", findings.document().describe(&path));
         findings
@@ -129,13 +137,7 @@ fn seat(told: &file::Member) -> Option<Member> {
 }
 
 /// Checks the names of the model that is asked and of the camera it looks through.
-fn looks(
-    model: Option<&Name>,
-    camera: Option<&Name>,
-    table: &Path,
-    file: &file::File,
-    findings: &mut Findings<'_>,
-) {
+fn looks(model: Option<&Name>, camera: Option<&Name>, table: &Path, file: &file::File, findings: &mut Findings<'_>) {
     if let Some(model) = model {
         let known = file.models.iter().flat_map(BTreeMap::keys);
         reference(findings, &table.then("model"), model, "model", known);
@@ -146,12 +148,7 @@ fn looks(
     }
 }
 
-fn condition(
-    told: &file::Condition,
-    path: &Path,
-    file: &file::File,
-    findings: &mut Findings<'_>,
-) -> Option<Condition> {
+fn condition(told: &file::Condition, path: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Condition> {
     looks(None, told.camera.as_ref(), path, file, findings);
     if let Some(sensor) = &told.sensor {
         reference(findings, &path.then("sensor"), sensor, "sensor", file.sensors.keys());
@@ -179,7 +176,8 @@ fn condition(
 fn subject(told: &file::Condition, path: &Path, findings: &mut Findings<'_>) -> Option<&'static str> {
     let sensor = told.sensor.is_some() || told.key.is_some();
     let camera = told.camera.is_some() && told.image.is_none();
-    let candidates = [("camera", camera), ("recipe", told.recipe.is_some()), ("key", sensor), ("image", told.image.is_some())];
+    let candidates =
+        [("camera", camera), ("recipe", told.recipe.is_some()), ("key", sensor), ("image", told.image.is_some())];
     let subjects: Vec<&str> = candidates.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect();
     let wanted = "want one of `camera`, `recipe`, `key` (with or without `sensor`), `image` (with or without `camera`)";
     match subjects.as_slice() {
@@ -189,7 +187,8 @@ fn subject(told: &file::Condition, path: &Path, findings: &mut Findings<'_>) -> 
         }
         [subject] => candidates.iter().map(|(key, _)| *key).find(|key| key == subject),
         [] => {
-            if ["camera", "recipe", "sensor", "key", "image"].iter().all(|key| !findings.is_condemned(&path.then(key))) {
+            if ["camera", "recipe", "sensor", "key", "image"].iter().all(|key| !findings.is_condemned(&path.then(key)))
+            {
                 let message = format!("{} speaks of nothing", findings.document().describe(path));
                 findings.value(path, message, wanted);
             }
@@ -197,7 +196,8 @@ fn subject(told: &file::Condition, path: &Path, findings: &mut Findings<'_>) -> 
         }
         several => {
             let described = findings.document().describe(path);
-            let message = format!("{described} speaks of {} things: {}", several.len(), listed(several.iter().copied()));
+            let message =
+                format!("{described} speaks of {} things: {}", several.len(), listed(several.iter().copied()));
             findings.value(path, message, wanted).help("write one condition for each: `when = [{ ... }, { ... }]`");
             None
         }
@@ -234,7 +234,9 @@ fn one_test(mut tests: Vec<(&'static str, Test)>, path: &Path, findings: &mut Fi
         findings.value(path, message, format!("want one of {}", listed(TESTS)));
     } else {
         let message = format!("{described} has {} tests: {}", tests.len(), listed(tests.iter().map(|(key, _)| *key)));
-        findings.value(path, message, "want one").help("write one condition for each: `when = [{ ... }, { ... }]`");
+        findings
+            .value(path, message, "want exactly one test")
+            .help("write one condition for each: `when = [{ ... }, { ... }]`");
     }
     None
 }
@@ -316,7 +318,8 @@ fn follow(
                 .chain([to])
                 .filter_map(|&index| told.get(index)?.name.as_ref().map(Name::as_str))
                 .collect();
-            let message = format!("{} leads round in a circle: {}", findings.document().describe(path), circle.join(" -> "));
+            let message =
+                format!("{} leads round in a circle: {}", findings.document().describe(path), circle.join(" -> "));
             findings.value(path, message, "want a way that ends at `members`");
         } else {
             follow(*to, trail, done, told, ways, findings);

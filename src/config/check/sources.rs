@@ -51,6 +51,9 @@ fn camera_source(
 }
 
 fn pace(told: &file::Camera, table: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Pace> {
+    if findings.is_condemned(&table.then("pace")) {
+        return None;
+    }
     let chosen = match told.pace {
         file::Pace::FreeRunning => "`pace = \"free-running\"`",
         file::Pace::Paced => "`pace = \"paced\"`",
@@ -126,7 +129,8 @@ fn text_has_one_key(told: &file::Sensor, table: &Path, findings: &mut Findings<'
             && value != "text"
         {
             let path = table.then(key);
-            let message = format!("{} is {value:?}, but plain text has no such key", findings.document().describe(&path));
+            let message =
+                format!("{} is {value:?}, but plain text has no such key", findings.document().describe(&path));
             findings.value(&path, message, "want \"text\" with `format = \"text\"`");
         }
     }
@@ -204,7 +208,7 @@ fn is_topic_filter(text: &str) -> bool {
         "#" => index == last,
         plain => !plain.contains(['+', '#', '\0']),
     };
-    !text.is_empty() && text.len() <= usize::from(u16::MAX) && levels.iter().enumerate().all(level)
+    !text.is_empty() && u16::try_from(text.len()).is_ok() && levels.iter().enumerate().all(level)
 }
 
 #[cfg(test)]
