@@ -175,11 +175,11 @@ impl OrtSession {
         let zeroes: Vec<Tensor> =
             passport.inputs.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect();
         self.run(&zeroes)?;
-        if let Some(profile) = profile {
+        if profile.is_some() {
             match self.inner.end_profiling() {
-                Ok(file) => self.placement.nodes = profile.nodes(Path::new(&file)),
+                Ok(file) => self.placement.nodes = placement::nodes(Path::new(&file)),
                 Err(error) => {
-                    tracing::warn!(model = self.model, %error, "the profile of the warm-up could not be ended")
+                    tracing::warn!(model = self.model, %error, "the profile of the warm-up could not be ended");
                 }
             }
         }

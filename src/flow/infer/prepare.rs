@@ -4,12 +4,21 @@
 //! normalises and lays out. Buffers are kept between frames; a frame that already fits is read in place.
 //! Promises the values Pillow gives (`convert("L")`, `resize`, `ImageOps.fit`), held by fixtures. Never writes to a frame.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "levels and weighted sums are held to their range before they are narrowed"
+)]
+
+mod fit;
+
 use fast_image_resize::images::{Image as Canvas, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::session::{Tensor, TensorDataMut};
 use crate::flow::{Image, PixelFormat};
-use crate::models::passport::{Colour, Element, Filter, Fit, Input, Layout};
+use crate::models::passport::{Colour, Element, Filter, Input, Layout};
+use fit::{Region, Window, geometry, in_place};
 
 /// What turns frames into the input tensors of one model: settings worked out once, buffers used again.
 #[derive(Debug)]
@@ -87,24 +96,6 @@ struct Pixels<'a> {
     top: usize,
 }
 
-/// A rectangle within the input's tensor, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Window {
-    left: usize,
-    top: usize,
-    width: usize,
-    height: usize,
-}
-
-/// A rectangle within a frame, in pixels and parts of pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Region {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
-}
-
 impl PreparedInput {
     fn new(input: &Input) -> Result<Self, String> {
         let (height, width, channels) = input.height_width_channels();
@@ -134,7 +125,7 @@ impl PreparedInput {
             .map(|(mean, deviation)| Affine { factor: input.scale / deviation, offset: -mean / deviation })
             .collect();
         let table =
-            affine.iter().map(|affine| std::array::from_fn(|level| narrow(affine.level(level as f64)))).collect();
+            affine.iter().map(|affine| level_table(*affine)).collect();
         Ok(Self { input: input.clone(), height, width, affine, table, luminance: Vec::new(), resized: Vec::new() })
     }
 
@@ -282,40 +273,6 @@ impl Grid {
     }
 }
 
-/// What part of a frame is meant, and where it goes in the input; both sizes as width and height.
-fn geometry(fit: Fit, frame: (usize, usize), input: (usize, usize)) -> (Region, Window) {
-    let (frame_width, frame_height) = (frame.0 as f64, frame.1 as f64);
-    let (width, height) = (input.0 as f64, input.1 as f64);
-    let whole = Region { left: 0.0, top: 0.0, width: frame_width, height: frame_height };
-    let all = Window { left: 0, top: 0, width: input.0, height: input.1 };
-    match fit {
-        Fit::Stretch => (whole, all),
-        Fit::Letterbox => {
-            let ratio = (width / frame_width).min(height / frame_height);
-            let side = |length: f64, most: usize| ((length * ratio).round() as usize).clamp(1, most);
-            let (width, height) = (side(frame_width, input.0), side(frame_height, input.1));
-            (whole, Window { left: (input.0 - width) / 2, top: (input.1 - height) / 2, width, height })
-        }
-        Fit::Crop => {
-            let region = if frame_width * height >= width * frame_height {
-                let wide = width / height * frame_height;
-                Region { left: (frame_width - wide) * 0.5, width: wide, ..whole }
-            } else {
-                let high = frame_width / (width / height);
-                Region { top: (frame_height - high) * 0.5, height: high, ..whole }
-            };
-            (region, all)
-        }
-    }
-}
-
-/// The top left corner of a region that can be read without resampling: whole pixels, and as many as are wanted.
-fn in_place(region: Region, window: Window) -> Option<(usize, usize)> {
-    let same = region.width == window.width as f64 && region.height == window.height as f64;
-    let whole = region.left.fract() == 0.0 && region.top.fract() == 0.0;
-    (same && whole).then_some((region.left as usize, region.top as usize))
-}
-
 /// Resamples a region of a frame to the size of a window, into a buffer that grows as needed.
 fn resample(
     resizer: &mut Resizer,
@@ -380,6 +337,15 @@ fn luminance(image: &Image, buffer: &mut Vec<u16>) {
             *grey = weigh(rgb[0].into(), rgb[1].into(), rgb[2].into()) as u8;
         }
     }
+}
+
+/// The normalised value of each 8-bit level.
+fn level_table(affine: Affine) -> [f32; 256] {
+    let mut table = [0.0; 256];
+    for (value, level) in table.iter_mut().zip(0_u8..=255) {
+        *value = narrow(affine.level(f64::from(level)));
+    }
+    table
 }
 
 /// The nearest binary32.
