@@ -82,8 +82,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn labels(names: &[&str], defects: &[&str]) -> Labels {
-        let named = |list: &[&str]| list.iter().map(|name| Name::new(name).unwrap()).collect();
-        Labels { names: named(names), defects: named(defects) }
+        let all = |texts: &[&str]| texts.iter().map(|text| Name::new(text).unwrap()).collect();
+        Labels { names: all(names), defects: all(defects) }
     }
 
     fn probabilities(findings: &Findings) -> Vec<f64> {

@@ -4,12 +4,14 @@
 //! the one test that does the work picked by name. The libraries come from `KENPIN_TEST_ORT_LIBRARIES` (paths separated
 //! by colons), else from where `make test` puts them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use kenpin::config::{Backend as Listed, Provider, Runtime};
 use kenpin::flow::infer::backend::Backend;
-use kenpin::flow::infer::session::{Session, Tensor, TensorData};
+use kenpin::flow::infer::session::{Tensor, TensorData};
 use kenpin::models::ModelError;
 use kenpin::models::passport::{Activation, Element, Model, Passport};
 use kenpin::task::classification::decode;
@@ -33,7 +35,10 @@ struct Case {
 pub(crate) fn libraries() -> Vec<PathBuf> {
     let named = std::env::var_os("KENPIN_TEST_ORT_LIBRARIES").filter(|value| !value.is_empty());
     let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/setup");
-    let usual = ["onnxruntime-1.17.3/*/libonnxruntime.so.1.17.3", "onnxruntime-1.32.0/onnxruntime/capi/libonnxruntime.so.1.32.0"];
+    let usual = [
+        "onnxruntime-1.17.3/*/libonnxruntime.so.1.17.3",
+        "onnxruntime-1.32.0/onnxruntime/capi/libonnxruntime.so.1.32.0",
+    ];
     let paths: Vec<PathBuf> = match named {
         Some(named) => std::env::split_paths(&named).collect(),
         None => usual.iter().map(|place| first_match(&setup, place)).collect(),
@@ -118,7 +123,10 @@ fn answers_as_the_reference(backend: &Backend, runtime: &Runtime) -> f64 {
                 (Ok(seen), Ok(wanted)) => {
                     for (seen, wanted) in seen.iter().zip(&wanted) {
                         farthest = farthest.max((seen - wanted).abs());
-                        assert!((seen - wanted).abs() <= TOLERANCE, "{name} {place}: {seen}, the reference is {wanted}");
+                        assert!(
+                            (seen - wanted).abs() <= TOLERANCE,
+                            "{name} {place}: {seen}, the reference is {wanted}"
+                        );
                     }
                 }
                 (seen, wanted) => {
@@ -177,7 +185,8 @@ fn broken_files_are_refused(backend: &Backend, runtime: &Runtime) {
         model.passport.file.sha256 = fixture("colour").passport.file.sha256;
         let wrong = backend.open(&model, runtime).map(|_| ()).unwrap_err();
         assert!(matches!(wrong, ModelError::WrongHash { .. }), "{wrong}");
-        model.passport.file.sha256 = sha2::Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = sha2::Sha256::digest(content);
+        model.passport.file.sha256 = hash.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let broken = backend.open(&model, runtime).map(|_| ()).unwrap_err().to_string();
         assert!(broken.starts_with("model colour: "), "{broken}");
     }

@@ -166,12 +166,12 @@ impl OrtSession {
         };
         let (model, outputs) = (passport.name.to_string(), passport.outputs.clone());
         let mut session = Self { inner, model, outputs, signature, placement };
-        session.warm_up(passport, profile)?;
+        session.warm_up(passport, profile.as_ref())?;
         Ok(session)
     }
 
     /// Runs once on zeroes and counts the nodes by provider from the profile.
-    fn warm_up(&mut self, passport: &Passport, profile: Option<Profile>) -> Result<(), ModelError> {
+    fn warm_up(&mut self, passport: &Passport, profile: Option<&Profile>) -> Result<(), ModelError> {
         let zeroes: Vec<Tensor> =
             passport.inputs.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect();
         self.run(&zeroes)?;

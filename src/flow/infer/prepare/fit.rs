@@ -61,4 +61,3 @@ pub(super) fn in_place(region: Region, window: Window) -> Option<(usize, usize)>
     let whole = region.left.fract() == 0.0 && region.top.fract() == 0.0;
     (same && whole).then_some((region.left as usize, region.top as usize))
 }
-

@@ -54,6 +54,10 @@ fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/prepare")
 }
 
+fn cases() -> Vec<Case> {
+    serde_json::from_slice(&std::fs::read(fixtures().join("cases.json")).unwrap()).unwrap()
+}
+
 fn frame_of(width: u32, height: u32, format: PixelFormat, bytes: &[u8]) -> Image {
     let mut buffer = Pool::new(1).take(bytes.len());
     buffer.bytes_mut().copy_from_slice(bytes);
@@ -81,30 +85,38 @@ fn numbers(tensor: &Tensor) -> Vec<f64> {
     }
 }
 
+/// Pillow weighs with 22 bits, the resampler with 15: where a sum lies that close to the middle between two levels, the
+/// two may round apart. So an 8-bit value may be one level off, in fewer than one of a hundred.
 #[test]
 fn tensors_are_pillows() {
-    let text = std::fs::read(fixtures().join("cases.json")).unwrap();
-    let cases: Vec<Case> = serde_json::from_slice(&text).unwrap();
+    let cases = cases();
     assert_eq!(cases.len(), 19);
+    let (mut off, mut all) = (0, 0);
     for (place, case) in cases.iter().enumerate() {
         let image = load(&case.frame);
         let mut preparation = Preparation::new(&[case.input()]).unwrap();
-        // Rounding of the normalised value, and half a 16-bit step for each of the two passes of a 16-bit resize.
-        let tolerance = if image.format() == PixelFormat::Grey16 { 2.0 / 257.0 + 1e-4 } else { 1e-4 };
+        let level = case.scale / case.standard_deviation.iter().fold(f64::INFINITY, |least, &next| least.min(next));
+        // A 16-bit resize rounds to a 16-bit step after each of its two passes.
+        let tolerance = if image.format() == PixelFormat::Grey16 { level * 2.0 / 257.0 } else { 0.0 } + 2e-5;
         for round in ["first", "second"] {
             let seen = numbers(&preparation.prepare(&image).unwrap()[0]);
             assert_eq!(seen.len(), case.expected.len());
+            all += seen.len();
             for (at, (seen, wanted)) in seen.iter().zip(&case.expected).enumerate() {
-                assert!((seen - wanted).abs() <= tolerance, "case {place}, {round}, {at}: {seen}, Pillow has {wanted}");
+                let distance = (seen - wanted).abs();
+                let told = format!("case {place}, {round} time, place {at}: {seen}, Pillow has {wanted}");
+                assert!(distance <= level + tolerance, "{told}");
+                off += usize::from(distance > tolerance);
             }
         }
     }
+    assert!(off * 100 < all, "{off} of {all} values are a level off");
+    println!("{off} of {all} values are a level off");
 }
 
 #[test]
 fn every_input_of_a_model_sees_the_same_frame() {
-    let text = std::fs::read(fixtures().join("cases.json")).unwrap();
-    let cases: Vec<Case> = serde_json::from_slice(&text).unwrap();
+    let cases = cases();
     let of_one_frame: Vec<&Case> = cases.iter().filter(|case| case.frame == "rgb-64x48").take(3).collect();
     let inputs: Vec<Input> = of_one_frame.iter().map(|case| case.input()).collect();
     let mut preparation = Preparation::new(&inputs).unwrap();
