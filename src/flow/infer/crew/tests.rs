@@ -284,7 +284,7 @@ async fn many_parts_in_flight_all_come_out_once() {
     let drain = async {
         let mut seen = std::collections::BTreeSet::new();
         while let Some(walked) = walked.recv().await {
-            let number: u8 = walked.part.id.as_str().parse().map(|number: usize| (number % 50) as u8).unwrap();
+            let number: u16 = walked.part.id.as_str().parse().map(|number: u16| number % 50).unwrap();
             let wanted = 1.0 / (1.0 + (-f64::from(number)).exp());
             for given in &walked.answers {
                 let Ok(Findings::Classification { classes }) = &given.answer.findings else { panic!("{given:?}") };

@@ -85,8 +85,8 @@ fn numbers(tensor: &Tensor) -> Vec<f64> {
     }
 }
 
-/// Pillow weighs with 22 bits, the resampler with 15: where a sum lies that close to the middle between two levels, the
-/// two may round apart. So an 8-bit value may be one level off, in fewer than one of a hundred.
+/// Pillow weighs with 22 bits, the resampler with 31: where a sum lies exactly in the middle between two levels, their
+/// rounded weights fall to different sides. So an 8-bit value may be one level off, in fewer than one of a hundred.
 #[test]
 fn tensors_are_pillows() {
     let cases = cases();
