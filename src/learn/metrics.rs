@@ -150,7 +150,7 @@ mod tests {
         #[test]
         fn auc_equals_the_count_over_all_pairs(cases in proptest::collection::vec((any::<bool>(), 0u8..12), 0..60)) {
             let cases: Vec<_> = cases.into_iter().map(|(bad, score)| case(bad, f64::from(score) / 12.0)).collect();
-            let (bad, good): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.defective);
+            let (bad, good): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.defective);
             let wins: f64 = bad.iter().flat_map(|b| good.iter().map(move |g| match b.score.partial_cmp(&g.score) {
                 Some(std::cmp::Ordering::Greater) => 1.0,
                 Some(std::cmp::Ordering::Equal) => 0.5,

@@ -4,6 +4,8 @@
 //! is not the first is marked as a fallback in each placement. A model that the chosen library refuses is not tried on
 //! another: that would be a silent change of what was asked for.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use super::session::Session;
@@ -103,7 +105,10 @@ fn read_verified(model: &Model) -> Result<Vec<u8>, ModelError> {
     let path = model.file();
     let bytes = std::fs::read(&path)
         .map_err(|error| ModelError::Unreadable { path: path.clone(), cause: error.to_string() })?;
-    let seen: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let seen = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     let wanted = model.passport.file.sha256.clone();
     if seen == wanted { Ok(bytes) } else { Err(ModelError::WrongHash { path, seen, wanted }) }
 }

@@ -263,4 +263,4 @@ fn decode(model: &Model, outputs: &[Tensor]) -> Result<Findings, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -153,8 +153,8 @@ impl OrtSession {
         let dispatches = dispatches(loaded, passport, provider, later).map_err(run_error)?;
         let full = runtime.full_placement && provider != Provider::Cpu;
         let mut builder = options(loaded, runtime.threads_per_session, full, dispatches, profile.as_ref())
-            .map_err(|error| run_error(error.to_string()))?;
-        let inner = builder.commit_from_memory(bytes).map_err(|error| run_error(error.to_string()))?;
+            .map_err(|error| run_error(plain(&error)))?;
+        let inner = builder.commit_from_memory(bytes).map_err(|error| run_error(plain(&error)))?;
         let signature = signature_of(&inner);
         signature.check(passport)?;
         let placement = Placement {
@@ -166,20 +166,20 @@ impl OrtSession {
         };
         let (model, outputs) = (passport.name.to_string(), passport.outputs.clone());
         let mut session = Self { inner, model, outputs, signature, placement };
-        session.warm_up(passport, profile)?;
+        session.warm_up(passport, profile.as_ref())?;
         Ok(session)
     }
 
     /// Runs once on zeroes and counts the nodes by provider from the profile.
-    fn warm_up(&mut self, passport: &Passport, profile: Option<Profile>) -> Result<(), ModelError> {
+    fn warm_up(&mut self, passport: &Passport, profile: Option<&Profile>) -> Result<(), ModelError> {
         let zeroes: Vec<Tensor> =
             passport.inputs.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect();
         self.run(&zeroes)?;
-        if let Some(profile) = profile {
+        if profile.is_some() {
             match self.inner.end_profiling() {
-                Ok(file) => self.placement.nodes = profile.nodes(Path::new(&file)),
+                Ok(file) => self.placement.nodes = placement::nodes(Path::new(&file)),
                 Err(error) => {
-                    tracing::warn!(model = self.model, %error, "the profile of the warm-up could not be ended")
+                    tracing::warn!(model = self.model, %error, "the profile of the warm-up could not be ended");
                 }
             }
         }
@@ -206,10 +206,17 @@ impl Session for OrtSession {
             return Err(self.error(format!("{} tensors for {} inputs", inputs.len(), self.signature.inputs.len())));
         }
         let views: Vec<SessionInputValue<'_>> =
-            inputs.iter().map(view).collect::<Result<_, _>>().map_err(|error| told(error.to_string()))?;
-        let answer = self.inner.run(&views[..]).map_err(|error| told(error.to_string()))?;
+            inputs.iter().map(view).collect::<Result<_, _>>().map_err(|error| told(plain(&error)))?;
+        let answer = self.inner.run(&views[..]).map_err(|error| told(plain(&error)))?;
         self.outputs.iter().map(|output| extract(&answer, output).map_err(&told)).collect()
     }
+}
+
+/// The sentence in an error of the runtime, on one line, without the place in its source and its own error code.
+fn plain(error: &ort::Error) -> String {
+    let text = error.to_string();
+    let sentence = text.rsplit_once("[ONNXRuntimeError] : ").and_then(|(_, coded)| coded.splitn(3, " : ").nth(2));
+    sentence.unwrap_or(&text).trim().replace('\n', " ")
 }
 
 /// A tensor as the runtime reads it: in place, without a copy.
@@ -226,7 +233,7 @@ fn view(tensor: &Tensor) -> ort::Result<SessionInputValue<'_>> {
 fn extract(answer: &SessionOutputs<'_>, output: &Output) -> Result<Tensor, String> {
     let name = &output.name;
     let value = answer.get(name).ok_or_else(|| format!("the run gave no output \"{name}\""))?;
-    let told = |error: ort::Error| format!("output \"{name}\": {error}");
+    let told = |error: ort::Error| format!("output \"{name}\": {}", plain(&error));
     let (shape, data) = match output.element {
         Element::Float32 => {
             let (shape, numbers) = value.try_extract_tensor::<f32>().map_err(told)?;

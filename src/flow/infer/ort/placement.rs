@@ -33,25 +33,25 @@ impl Profile {
     pub(super) fn prefix(&self) -> PathBuf {
         self.folder.join("warm-up")
     }
-
-    /// Nodes by provider, from the file the runtime wrote; none, and told, when it cannot be read.
-    pub(super) fn nodes(&self, file: &Path) -> BTreeMap<String, usize> {
-        let read = std::fs::read(file).map_err(|error| error.to_string());
-        match read.and_then(|text| count(&text)) {
-            Ok(nodes) => nodes,
-            Err(error) => {
-                let file = file.display();
-                tracing::warn!(%file, error, "the warm-up profile cannot be read: nodes are not counted");
-                BTreeMap::new()
-            }
-        }
-    }
 }
 
 impl Drop for Profile {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.folder) {
             tracing::warn!(folder = %self.folder.display(), %error, "the warm-up profile was not removed");
+        }
+    }
+}
+
+/// Nodes by provider, from the file the runtime wrote; none, and told, when it cannot be read.
+pub(super) fn nodes(file: &Path) -> BTreeMap<String, usize> {
+    let read = std::fs::read(file).map_err(|error| error.to_string());
+    match read.and_then(|text| count(&text)) {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            let file = file.display();
+            tracing::warn!(%file, error, "the warm-up profile cannot be read: nodes are not counted");
+            BTreeMap::new()
         }
     }
 }
@@ -174,8 +174,8 @@ mod tests {
         let profile = Profile::begin().unwrap();
         let folder = profile.folder.clone();
         std::fs::write(profile.prefix(), PROFILE).unwrap();
-        assert_eq!(profile.nodes(&profile.prefix()).len(), 2);
-        assert!(profile.nodes(&folder.join("absent")).is_empty());
+        assert_eq!(nodes(&profile.prefix()).len(), 2);
+        assert!(nodes(&folder.join("absent")).is_empty());
         drop(profile);
         assert!(!folder.exists());
     }

@@ -1,1 +1,211 @@
+//! Preparation held against Pillow (fixtures made by `tests/fixtures/prepare/make.py`), and properties of any frame.
 
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::super::session::TensorData;
+use super::*;
+use crate::flow::pool::Pool;
+use crate::models::passport::{Fit, InputKind};
+
+#[derive(Deserialize)]
+struct Case {
+    frame: String,
+    width: usize,
+    height: usize,
+    colour: Colour,
+    fit: Fit,
+    filter: Filter,
+    layout: Layout,
+    element: Element,
+    fill: Option<u8>,
+    scale: f64,
+    mean: Vec<f64>,
+    standard_deviation: Vec<f64>,
+    expected: Vec<f64>,
+}
+
+impl Case {
+    fn input(&self) -> Input {
+        let (channels, height, width) = (self.colour.channels(), self.height, self.width);
+        Input {
+            name: "image".into(),
+            kind: InputKind::Image,
+            shape: match self.layout {
+                Layout::Nchw => vec![1, channels, height, width],
+                Layout::Nhwc => vec![1, height, width, channels],
+            },
+            layout: self.layout,
+            element: self.element,
+            colour: self.colour,
+            fit: self.fit,
+            filter: self.filter,
+            fill: self.fill,
+            scale: self.scale,
+            mean: self.mean.clone(),
+            standard_deviation: self.standard_deviation.clone(),
+        }
+    }
+}
+
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/prepare")
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_slice(&std::fs::read(fixtures().join("cases.json")).unwrap()).unwrap()
+}
+
+fn frame_of(width: u32, height: u32, format: PixelFormat, bytes: &[u8]) -> Image {
+    let mut buffer = Pool::new(1).take(bytes.len());
+    buffer.bytes_mut().copy_from_slice(bytes);
+    Image::new(width, height, format, buffer).unwrap()
+}
+
+fn load(name: &str) -> Image {
+    let decoded = image::open(fixtures().join(format!("{name}.png"))).unwrap();
+    let (width, height) = (decoded.width(), decoded.height());
+    match decoded {
+        image::DynamicImage::ImageLuma8(grey) => frame_of(width, height, PixelFormat::Grey8, grey.as_raw()),
+        image::DynamicImage::ImageRgb8(colour) => frame_of(width, height, PixelFormat::Rgb8, colour.as_raw()),
+        image::DynamicImage::ImageLuma16(grey) => {
+            frame_of(width, height, PixelFormat::Grey16, bytemuck::cast_slice(grey.as_raw()))
+        }
+        other => panic!("{name}: {:?}", other.color()),
+    }
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f64> {
+    match tensor.data() {
+        TensorData::F32(numbers) => numbers.iter().copied().map(f64::from).collect(),
+        TensorData::U8(numbers) => numbers.iter().copied().map(f64::from).collect(),
+        TensorData::I64(_) => panic!("not an image"),
+    }
+}
+
+/// Pillow weighs with 22 bits, the resampler with 31: where a sum lies exactly in the middle between two levels, their
+/// rounded weights fall to different sides. So an 8-bit value may be one level off, in fewer than one of a hundred.
+#[test]
+fn tensors_are_pillows() {
+    let cases = cases();
+    assert_eq!(cases.len(), 19);
+    let (mut off, mut all) = (0, 0);
+    for (place, case) in cases.iter().enumerate() {
+        let image = load(&case.frame);
+        let mut preparation = Preparation::new(&[case.input()]).unwrap();
+        let level = case.scale / case.standard_deviation.iter().fold(f64::INFINITY, |least, &next| least.min(next));
+        // A 16-bit resize rounds to a 16-bit step after each of its two passes.
+        let tolerance = if image.format() == PixelFormat::Grey16 { level * 2.0 / 257.0 } else { 0.0 } + 2e-5;
+        for round in ["first", "second"] {
+            let seen = numbers(&preparation.prepare(&image).unwrap()[0]);
+            assert_eq!(seen.len(), case.expected.len());
+            all += seen.len();
+            for (at, (seen, wanted)) in seen.iter().zip(&case.expected).enumerate() {
+                let distance = (seen - wanted).abs();
+                let told = format!("case {place}, {round} time, place {at}: {seen}, Pillow has {wanted}");
+                assert!(distance <= level + tolerance, "{told}");
+                off += usize::from(distance > tolerance);
+            }
+        }
+    }
+    assert!(off * 100 < all, "{off} of {all} values are a level off");
+    println!("{off} of {all} values are a level off");
+}
+
+#[test]
+fn every_input_of_a_model_sees_the_same_frame() {
+    let cases = cases();
+    let of_one_frame: Vec<&Case> = cases.iter().filter(|case| case.frame == "rgb-64x48").take(3).collect();
+    let inputs: Vec<Input> = of_one_frame.iter().map(|case| case.input()).collect();
+    let mut preparation = Preparation::new(&inputs).unwrap();
+    let tensors = preparation.prepare(&load("rgb-64x48")).unwrap();
+    for (tensor, case) in tensors.iter().zip(of_one_frame) {
+        assert!(numbers(tensor).iter().zip(&case.expected).all(|(seen, wanted)| (seen - wanted).abs() < 1e-4));
+    }
+}
+
+#[test]
+fn a_16_bit_frame_keeps_what_8_bits_would_lose() {
+    let words: [u16; 4] = [0, 1, 256, 65535];
+    let image = frame_of(4, 1, PixelFormat::Grey16, bytemuck::cast_slice(&words));
+    let mut preparation = Preparation::new(&[plain(4, 1, Colour::Grey)]).unwrap();
+    let seen = numbers(&preparation.prepare(&image).unwrap()[0]);
+    let wanted = [0.0, 1.0 / 257.0, 256.0 / 257.0, 255.0];
+    assert!(seen.iter().zip(wanted).all(|(seen, wanted)| (seen - wanted).abs() < 1e-6), "{seen:?}");
+}
+
+#[test]
+fn luminance_has_pillows_rounding_at_8_and_16_bits() {
+    let bytes = [255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30];
+    let image = frame_of(5, 1, PixelFormat::Rgb8, &bytes);
+    let mut preparation = Preparation::new(&[plain(5, 1, Colour::Grey)]).unwrap();
+    assert_eq!(numbers(&preparation.prepare(&image).unwrap()[0]), [255.0, 76.0, 150.0, 29.0, 18.0]);
+    let words = [65535_u16, 65535, 65535];
+    let image = frame_of(1, 1, PixelFormat::Rgb16, bytemuck::cast_slice(&words));
+    let mut preparation = Preparation::new(&[plain(1, 1, Colour::Grey)]).unwrap();
+    assert_eq!(numbers(&preparation.prepare(&image).unwrap()[0]), [255.0]);
+}
+
+#[test]
+fn what_cannot_be_fed_with_pixels_is_refused() {
+    let refused = |change: fn(&mut Input)| {
+        let mut input = plain(4, 4, Colour::Rgb);
+        change(&mut input);
+        Preparation::new(&[input]).map(|_| ()).unwrap_err()
+    };
+    assert_eq!(
+        refused(|input| input.element = Element::Int64),
+        "input \"image\": the element type is int64, an image wants float32 or uint8"
+    );
+    assert_eq!(refused(|input| input.colour = Colour::Grey), "input \"image\": the shape has 3 channels, Grey wants 1");
+    assert!(refused(|input| input.shape = vec![2, 3, 4, 4]).contains("a batch of one image"));
+    assert!(refused(|input| input.shape = vec![]).contains("a batch of one image"));
+    assert!(refused(|input| input.standard_deviation[1] = 0.0).ends_with("the standard deviation of channel 1 is 0"));
+    assert!(refused(|input| input.mean = vec![0.0]).contains("1 means and 3 deviations for 3 channels"));
+}
+
+fn plain(width: usize, height: usize, colour: Colour) -> Input {
+    let channels = colour.channels();
+    Input {
+        name: "image".into(),
+        kind: InputKind::Image,
+        shape: vec![1, channels, height, width],
+        layout: Layout::Nchw,
+        element: Element::Float32,
+        colour,
+        fit: Fit::Stretch,
+        filter: Filter::Bilinear,
+        fill: None,
+        scale: 1.0,
+        mean: vec![0.0; channels],
+        standard_deviation: vec![1.0; channels],
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A frame of one colour stays of that colour, whatever its size, the fit and the filter; the border is the fill.
+    #[test]
+    fn one_colour_stays_one_colour(
+        (width, height) in (1_u32..70, 1_u32..70),
+        (wide, high) in (1_usize..40, 1_usize..40),
+        level in 0_u8..=255,
+        fit in prop::sample::select(vec![Fit::Stretch, Fit::Letterbox, Fit::Crop]),
+        filter in prop::sample::select(vec![Filter::Bilinear, Filter::Nearest, Filter::Area]),
+        format in prop::sample::select(vec![PixelFormat::Grey8, PixelFormat::Rgb8, PixelFormat::Grey16, PixelFormat::Rgb16]),
+        colour in prop::sample::select(vec![Colour::Grey, Colour::Rgb, Colour::Bgr]),
+    ) {
+        let bytes = vec![level; width as usize * height as usize * format.channels() * format.bytes_per_channel()];
+        let image = frame_of(width, height, format, &bytes);
+        let fill = (fit == Fit::Letterbox).then_some(7);
+        let input = Input { fit, filter, fill, ..plain(wide, high, colour) };
+        let mut preparation = Preparation::new(&[input]).unwrap();
+        let seen = numbers(&preparation.prepare(&image).unwrap()[0]);
+        let is = |number: &f64, wanted: u8| (number - f64::from(wanted)).abs() < 0.02;
+        prop_assert!(seen.iter().all(|number| is(number, level) || fill.is_some_and(|fill| is(number, fill))));
+        prop_assert!(seen.iter().any(|number| is(number, level)));
+    }
+}
