@@ -12,6 +12,8 @@ pub mod sensor;
 pub use camera::{CameraTask, spawn_camera};
 pub use sensor::{SensorTask, open_sensor};
 
+use std::fmt;
+
 use crate::clock::Monotonic;
 use crate::config;
 use crate::flow::pool::Pool;
@@ -61,7 +63,7 @@ pub enum DeviceError {
 
 impl DeviceError {
     /// A [`DeviceError::Failed`] of `what`.
-    pub(crate) fn failed(what: impl ToString, cause: impl ToString) -> Self {
+    pub(crate) fn failed(what: &dyn fmt::Display, cause: &dyn fmt::Display) -> Self {
         Self::Failed { what: what.to_string(), cause: cause.to_string() }
     }
 }

@@ -93,13 +93,12 @@ pub async fn run(
         let deadline = desk.joiner.next_deadline();
         let more = tokio::select! {
             () = stop.cancelled() => break,
-            reading = readings.recv(), if listening => match reading {
-                Some(reading) => desk.reading(reading).await,
-                None => {
-                    listening = false;
-                    desk.triggers.clear();
-                    true
-                }
+            reading = readings.recv(), if listening => if let Some(reading) = reading {
+                desk.reading(reading).await
+            } else {
+                listening = false;
+                desk.triggers.clear();
+                true
             },
             (camera, frame) = cameras.next() => {
                 cameras.put(camera, frame);
@@ -296,7 +295,7 @@ impl Desk {
     /// The part with its recipe and route. Rules that look at pixels are tried off the event loop.
     async fn routed(&self, joined: Joined) -> Part {
         let recipe = self.recipe(&joined);
-        let Joined { id, captured, joined, frames, readings, notes, .. } = joined;
+        let Joined { id, captured, closed: joined, frames, readings, notes, .. } = joined;
         let plan = Arc::clone(&self.plan);
         let mut part = Part { id, recipe, captured, joined, frames, readings, notes, plan, route: None };
         part.route = if route::looks_at_pixels(&self.plan) {
@@ -346,5 +345,7 @@ fn overrun(error: &mpsc::error::TrySendError<mpsc::Sender<Trigger>>) -> &'static
     }
 }
 
+#[cfg(test)]
+mod fakes;
 #[cfg(test)]
 mod tests;

@@ -47,7 +47,7 @@ pub fn spawn_camera(
     stop: CancellationToken,
 ) -> Result<CameraTask, DeviceError> {
     let device = format!("camera {name}");
-    let runtime = Handle::try_current().map_err(|error| DeviceError::failed(&device, error))?;
+    let runtime = Handle::try_current().map_err(|error| DeviceError::failed(&device, &error))?;
     let (sink, frames) = match pace {
         Pace::FreeRunning => frames::queue(bound::FRAMES, true),
         Pace::Paced { .. } => frames::slot(),
@@ -59,7 +59,7 @@ pub fn spawn_camera(
     let thread = std::thread::Builder::new()
         .name(thread_name)
         .spawn(move || worker.run(turns))
-        .map_err(|error| DeviceError::failed(&device, error))?;
+        .map_err(|error| DeviceError::failed(&device, &error))?;
     Ok(CameraTask { frames, triggers, thread })
 }
 
@@ -188,5 +188,4 @@ impl Worker {
 }
 
 #[cfg(test)]
-#[path = "camera_tests.rs"]
 mod tests;

@@ -175,15 +175,12 @@ fn key_values(line: &str) -> Result<Vec<Field>, LineError> {
             .split_once('=')
             .filter(|(key, _)| !key.is_empty() && key.len() < word.len() && !key.contains('"'))
             .ok_or_else(|| LineError::NoPair { seen: cut(word) })?;
-        let (field, after) = match after.strip_prefix('"') {
-            Some(quoted) => {
-                let (text, after) = unquote(quoted).ok_or_else(|| LineError::Quote { key: cut(key) })?;
-                (Field::text(key, &text), after)
-            }
-            None => {
-                let end = after.find(is_separator).unwrap_or(after.len());
-                (Field::word(key, &after[..end]), &after[end..])
-            }
+        let (field, after) = if let Some(quoted) = after.strip_prefix('"') {
+            let (text, after) = unquote(quoted).ok_or_else(|| LineError::Quote { key: cut(key) })?;
+            (Field::text(key, &text), after)
+        } else {
+            let (word, after) = after.split_at(after.find(is_separator).unwrap_or(after.len()));
+            (Field::word(key, word), after)
         };
         fields.push(field);
         rest = after.trim_start_matches(is_separator);
@@ -261,5 +258,4 @@ impl<'de> Visitor<'de> for MemberVisitor {
 }
 
 #[cfg(test)]
-#[path = "lines_tests.rs"]
 mod tests;

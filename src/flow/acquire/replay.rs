@@ -35,7 +35,7 @@ impl ReplayCamera {
     /// [`DeviceError::Failed`] when the path cannot be read or names no pictures.
     pub fn open(settings: &Replay) -> Result<Self, DeviceError> {
         let source = settings.path.clone();
-        let failed = |cause: &dyn std::fmt::Display| DeviceError::failed(source.display(), cause);
+        let failed = |cause: &dyn std::fmt::Display| DeviceError::failed(&source.display(), cause);
         let (files, want) = if source.is_dir() {
             (folder(&source).map_err(|error| failed(&error))?, "files that end in png, jpg, jpeg, bmp, tif or tiff")
         } else {
@@ -68,7 +68,7 @@ impl ReplayCamera {
             }
             if !self.round_has_pictures {
                 let cause = format!("not one of the {} files could be read as a picture", self.files.len());
-                return Err(DeviceError::failed(self.source.display(), cause));
+                return Err(DeviceError::failed(&self.source.display(), &cause));
             }
             (self.next, self.round, self.round_has_pictures) = (0, self.round + 1, false);
         }

@@ -54,24 +54,24 @@ pub async fn open_sensor(
         SensorSource::File(path) => {
             let file = tokio::fs::File::open(path).await;
             let file =
-                file.map_err(|error| DeviceError::failed(format_args!("{device}: {}", path.display()), error))?;
+                file.map_err(|error| DeviceError::failed(&format_args!("{device}: {}", path.display()), &error))?;
             tokio::spawn(async move { ear.follow_to_end(file).await })
         }
         SensorSource::Stdin => {
-            let stdin = stdin().map_err(|error| DeviceError::failed(&device, error))?;
+            let stdin = stdin().map_err(|error| DeviceError::failed(&device, &error))?;
             tokio::spawn(async move { ear.follow_to_end(stdin).await })
         }
         SensorSource::TcpListen(address) => {
             let bound = tcp::bind(*address).await;
             let (listener, bound) = bound
-                .map_err(|error| DeviceError::failed(format_args!("{device}: cannot listen on {address}"), error))?;
+                .map_err(|error| DeviceError::failed(&format_args!("{device}: cannot listen on {address}"), &error))?;
             local_addr = Some(bound);
             tokio::spawn(tcp::listen(listener, ear))
         }
         SensorSource::TcpConnect(address) => tokio::spawn(tcp::connect(address.clone(), ear)),
         SensorSource::Mqtt(topic) => {
             let messages = messages
-                .ok_or_else(|| DeviceError::failed(&device, format_args!("nobody subscribes to the topic {topic}")))?;
+                .ok_or_else(|| DeviceError::failed(&device, &format_args!("nobody subscribes to the topic {topic}")))?;
             tokio::spawn(async move { ear.follow_messages(messages).await })
         }
     };

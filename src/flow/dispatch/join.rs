@@ -47,7 +47,7 @@ pub(super) struct Joined {
     /// The earliest capture time of its frames; that of its trigger when no frame came.
     pub captured: Monotonic,
     /// When it was closed.
-    pub joined: Monotonic,
+    pub closed: Monotonic,
     /// At most one a camera, in the order of the names.
     pub frames: Vec<Arc<Frame>>,
     /// At most one a sensor, in the order of the names.
@@ -379,7 +379,7 @@ impl Open {
             id: self.id,
             triggered: self.triggered,
             captured: self.frames.values().map(|frame| frame.captured).min().unwrap_or(self.anchor),
-            joined: now,
+            closed: now,
             frames: self.frames.into_values().collect(),
             readings: self.readings.into_values().collect(),
             notes,

@@ -112,5 +112,4 @@ fn equal(one: &Value, other: &Value) -> bool {
 }
 
 #[cfg(test)]
-#[path = "route_tests.rs"]
 mod tests;

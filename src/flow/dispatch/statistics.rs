@@ -58,13 +58,13 @@ fn luminance(image: &Image, y: usize, row: &mut [f64]) {
     let format = image.format();
     let stride = side(image.width()) * format.channels() * format.bytes_per_channel();
     let bytes = &image.bytes()[y * stride..(y + 1) * stride];
+    let grey = |&[grey]: &[u16; 1]| f64::from(grey) / WORDS_PER_BYTE;
+    let colour = |&[red, green, blue]: &[u16; 3]| weigh(red.into(), green.into(), blue.into()) / WORDS_PER_BYTE;
     match format {
         PixelFormat::Grey8 => fill(row, bytes, |&[grey]| f64::from(grey)),
+        PixelFormat::Grey16 => fill(row, words(bytes), grey),
         PixelFormat::Rgb8 => fill(row, bytes, |&[red, green, blue]| weigh(red.into(), green.into(), blue.into())),
-        PixelFormat::Grey16 => fill(row, words(bytes), |&[grey]| f64::from(grey) / WORDS_PER_BYTE),
-        PixelFormat::Rgb16 => {
-            fill(row, words(bytes), |&[red, green, blue]| weigh(red.into(), green.into(), blue.into()) / WORDS_PER_BYTE)
-        }
+        PixelFormat::Rgb16 => fill(row, words(bytes), colour),
     }
 }
 
@@ -85,5 +85,4 @@ fn weigh(red: f64, green: f64, blue: f64) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "statistics_tests.rs"]
 mod tests;

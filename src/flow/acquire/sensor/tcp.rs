@@ -105,5 +105,6 @@ async fn attempt(address: &str, ear: &Ear) -> std::io::Result<Heard> {
 
 /// A number from 0 to 1, different each time: every `RandomState` has a key of its own.
 fn jitter() -> f64 {
-    f64::from(RandomState::new().hash_one(0_u8) as u32) / f64::from(u32::MAX)
+    let [first, second, ..] = RandomState::new().hash_one(()).to_ne_bytes();
+    f64::from(u16::from_ne_bytes([first, second])) / f64::from(u16::MAX)
 }
