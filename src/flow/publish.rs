@@ -95,19 +95,18 @@ impl Publisher {
         let mut failures = 0;
         loop {
             let stopping = stop.is_cancelled();
+            let published = self.telemetry.count(Event::VerdictPublished);
             match self.connection(started, stop).await {
                 Ok(Ended::Drained) => return,
-                Ok(Ended::Lost(why)) => {
-                    failures = 0;
-                    self.telemetry.tell(Event::BrokerLost, format_args!("{}: {why}", self.address));
-                }
+                Ok(Ended::Lost(why)) => self.telemetry.tell(Event::BrokerLost, format_args!("{}: {why}", self.address)),
                 Ok(Ended::Journal(why)) => tracing::error!("the outbox stops for a while: {why}"),
                 Err(why) => tracing::warn!("broker {}: {why}", self.address),
             }
             if stop.is_cancelled() && self.feed.backlog().0 == 0 {
                 return;
             }
-            failures += 1;
+            // A connection that brought nothing forward is a failure too: a broker may accept and then drop us each time.
+            failures = if self.telemetry.count(Event::VerdictPublished) > published { 1 } else { failures + 1 };
             tokio::select! {
                 () = tokio::time::sleep(self.retry.after(failures, outbox::draw())) => {}
                 () = stop.cancelled(), if !stopping => {}
