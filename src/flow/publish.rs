@@ -27,12 +27,15 @@ use outbox::{Ended, Outbox, Publication, Retry};
 /// Birth, status and counters waiting to be sent: one of each and one to spare.
 const NOTES: usize = 4;
 
+/// A verdict as the journal keeps it: its sequence number and its bytes.
+pub type Row = (u64, Vec<u8>);
+
 /// What the outbox needs of the journal. Errors are one sentence.
 pub trait Feed: Send + Sync {
     /// The last durable sequence number; changes with each commit.
     fn committed(&self) -> watch::Receiver<u64>;
     /// Up to `limit` unacknowledged verdicts after sequence number `after`, in order.
-    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(u64, Vec<u8>)>, String>>;
+    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Row>, String>>;
     /// Marks verdicts as acknowledged.
     fn acknowledge(&self, seqs: Vec<u64>) -> BoxFuture<'_, Result<(), String>>;
     /// Notes that the broker refused a verdict with this reason code.

@@ -1,7 +1,6 @@
 //! Publishing, against mosquitto: delivery, an outage, refusals, the last will, sensor topics; and the embedded broker.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -250,6 +249,8 @@ async fn sensor_topics_are_heard_over_an_outage() {
 
 #[cfg(feature = "broker")]
 mod embedded {
+    use std::net::SocketAddr;
+
     use super::*;
     use kenpin::flow::publish::broker::Embedded;
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test fails: generous, because machines are shared.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The lines a child process has printed so far.
 #[derive(Clone, Default)]
@@ -56,7 +56,8 @@ impl Lines {
 #[track_caller]
 fn spawn(command: &mut Command) -> Child {
     command.spawn().unwrap_or_else(|error| {
-        panic!("{:?} cannot be started ({error}): apt-get install mosquitto mosquitto-clients", command.get_program())
+        let program = command.get_program().display();
+        panic!("{program} cannot be started ({error}): apt-get install mosquitto mosquitto-clients")
     })
 }
 
@@ -92,7 +93,7 @@ impl Mosquitto {
             folder.path().display()
         );
         if rules.is_some() {
-            config.push_str(&format!("acl_file {}\n", folder.path().join("rules").display()));
+            config = format!("{config}acl_file {}\n", folder.path().join("rules").display());
         }
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
         let mut broker = Self { port, folder, child: None };
