@@ -27,12 +27,15 @@ use outbox::{Ended, Outbox, Publication, Retry};
 /// Birth, status and counters waiting to be sent: one of each and one to spare.
 const NOTES: usize = 4;
 
+/// A verdict as the journal keeps it: its sequence number and its bytes.
+pub type Row = (u64, Vec<u8>);
+
 /// What the outbox needs of the journal. Errors are one sentence.
 pub trait Feed: Send + Sync {
     /// The last durable sequence number; changes with each commit.
     fn committed(&self) -> watch::Receiver<u64>;
     /// Up to `limit` unacknowledged verdicts after sequence number `after`, in order.
-    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(u64, Vec<u8>)>, String>>;
+    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Row>, String>>;
     /// Marks verdicts as acknowledged.
     fn acknowledge(&self, seqs: Vec<u64>) -> BoxFuture<'_, Result<(), String>>;
     /// Notes that the broker refused a verdict with this reason code.
@@ -95,19 +98,18 @@ impl Publisher {
         let mut failures = 0;
         loop {
             let stopping = stop.is_cancelled();
+            let published = self.telemetry.count(Event::VerdictPublished);
             match self.connection(started, stop).await {
                 Ok(Ended::Drained) => return,
-                Ok(Ended::Lost(why)) => {
-                    failures = 0;
-                    self.telemetry.tell(Event::BrokerLost, format_args!("{}: {why}", self.address));
-                }
+                Ok(Ended::Lost(why)) => self.telemetry.tell(Event::BrokerLost, format_args!("{}: {why}", self.address)),
                 Ok(Ended::Journal(why)) => tracing::error!("the outbox stops for a while: {why}"),
                 Err(why) => tracing::warn!("broker {}: {why}", self.address),
             }
             if stop.is_cancelled() && self.feed.backlog().0 == 0 {
                 return;
             }
-            failures += 1;
+            // A connection that brought nothing forward is a failure too: a broker may accept and then drop us each time.
+            failures = if self.telemetry.count(Event::VerdictPublished) > published { 1 } else { failures + 1 };
             tokio::select! {
                 () = tokio::time::sleep(self.retry.after(failures, outbox::draw())) => {}
                 () = stop.cancelled(), if !stopping => {}

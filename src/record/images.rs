@@ -181,7 +181,9 @@ fn is_kept_name(name: &str) -> bool {
     let mut pieces = name.splitn(3, '-');
     let epoch = pieces.next().is_some_and(|text| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let seq = pieces.next().is_some_and(|text| text.len() >= 12 && text.bytes().all(|byte| byte.is_ascii_digit()));
-    epoch && seq && pieces.next().is_some_and(|camera| camera.ends_with(".png"))
+    epoch
+        && seq
+        && pieces.next().is_some_and(|camera| Path::new(camera).extension().is_some_and(|ending| ending == "png"))
 }
 
 /// Writes beside the name first, so that a file with a kept name is always whole.
@@ -248,8 +250,8 @@ mod tests {
         images.keep(7, &frame(40_000));
         images.close();
         let name = format!("{}-000000000007-top-left.png", &epoch.simple().to_string()[..8]);
-        assert_eq!(names(&settings.folder), [name.clone()]);
-        let read = image::open(settings.folder.join(name)).unwrap().into_luma16();
+        assert_eq!(names(&settings.folder), [name.as_str()]);
+        let read = image::open(settings.folder.join(&name)).unwrap().into_luma16();
         assert_eq!(read.into_raw(), (40_000..40_024).collect::<Vec<u16>>());
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::config;
-use crate::flow::publish::Feed;
+use crate::flow::publish::{Feed, Row};
 use crate::flow::{Admission, Admitted, PartId, bound};
 use crate::name::Name;
 use writer::{Command, Reply};
@@ -192,7 +192,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`] when the disk fails or the journal is closed.
-    pub async fn waiting(&self, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+    pub async fn waiting(&self, after: u64, limit: usize) -> Result<Vec<Row>, JournalError> {
         self.ask(|reply| Command::Waiting { after, limit, reply }).await
     }
 
@@ -251,7 +251,7 @@ impl Feed for Journal {
         Self::committed(self)
     }
 
-    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(u64, Vec<u8>)>, String>> {
+    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Row>, String>> {
         Self::waiting(self, after, limit).map(|rows| rows.map_err(|error| error.to_string())).boxed()
     }
 

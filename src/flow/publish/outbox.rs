@@ -16,12 +16,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Feed;
+use super::{Feed, Row};
 use crate::flow::bound;
 use crate::telemetry::{Event, Telemetry};
 
 /// The first MQTT reason code that means refusal; everything below counts as sent (0x10: nobody subscribed).
 pub const REFUSED_FROM: u8 = 0x80;
+
+/// How long a broker may leave everything in flight unacknowledged before the connection counts as lost: it answers pings, but
+/// it is of no use. Brokers acknowledge within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message for the broker, at `QoS` 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,8 +133,11 @@ pub struct Outbox<'a> {
     committed: watch::Receiver<u64>,
     /// Everything up to this sequence number was taken from the journal.
     after: u64,
-    rows: VecDeque<(u64, Vec<u8>)>,
-    notes: VecDeque<Publication>,
+    rows: VecDeque<Row>,
+    /// A note that was taken and has not been sent.
+    note: Option<Publication>,
+    /// When the broker last acknowledged something, or the first of those in flight was sent.
+    heard: Instant,
     in_flight: BTreeMap<u16, Ticket>,
     refused: BTreeMap<u64, Refusal>,
 }
@@ -139,9 +146,9 @@ impl<'a> Outbox<'a> {
     /// An outbox for a fresh connection that sends verdicts to `topic`.
     pub fn new(feed: &'a dyn Feed, topic: String, telemetry: &'a Telemetry, retry: Retry) -> Self {
         let committed = feed.committed();
-        let (rows, notes) = (VecDeque::new(), VecDeque::new());
+        let (rows, heard) = (VecDeque::new(), Instant::now());
         let (in_flight, refused) = (BTreeMap::new(), BTreeMap::new());
-        Self { feed, topic, telemetry, retry, committed, after: 0, rows, notes, in_flight, refused }
+        Self { feed, topic, telemetry, retry, committed, after: 0, rows, note: None, heard, in_flight, refused }
     }
 
     /// Sends until the connection or the journal fails, or until it is drained after `stop`.
@@ -154,33 +161,34 @@ impl<'a> Outbox<'a> {
     ) -> Ended {
         loop {
             let stopping = stop.is_cancelled();
-            while let Ok(note) = notes.try_recv() {
-                self.notes.push_back(note);
-            }
-            if let Err(ended) = self.fill(link).await {
+            if let Err(ended) = self.fill(link, notes).await {
                 return ended;
             }
             if stopping && self.is_drained(link) {
                 return Ended::Drained;
             }
+            let room = self.in_flight.len() < window(link);
             let due = self.refused.values().map(|refusal| refusal.due).min();
-            let step = tokio::select! {
+            let settled = tokio::select! {
                 first = link.acknowledged() => self.settle(first, link).await,
                 Ok(()) = self.committed.changed() => Ok(()),
-                Some(note) = notes.recv() => { self.notes.push_back(note); Ok(()) }
+                Some(note) = notes.recv(), if room => { self.note = Some(note); Ok(()) }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(()),
                 () = stop.cancelled(), if !stopping => Ok(()),
+                () = tokio::time::sleep_until(self.heard + PATIENCE), if !self.in_flight.is_empty() => {
+                    Err(Ended::Lost(format!("no PUBACK within {PATIENCE:?}")))
+                }
             };
-            if let Err(ended) = step {
+            if let Err(ended) = settled {
                 return ended;
             }
         }
     }
 
     /// Hands to the link what its window takes.
-    async fn fill(&mut self, link: &mut impl Link) -> Result<(), Ended> {
+    async fn fill(&mut self, link: &mut impl Link, notes: &mut mpsc::Receiver<Publication>) -> Result<(), Ended> {
         while self.in_flight.len() < window(link) {
-            if let Some(note) = self.notes.pop_front() {
+            if let Some(note) = self.note.take().or_else(|| notes.try_recv().ok()) {
                 let ticket = Ticket::Note { topic: note.topic.clone() };
                 self.hand(link, note, ticket).await?;
             } else if let Some((seq, refusals, body)) = self.next_verdict(window(link)).await? {
@@ -196,6 +204,9 @@ impl<'a> Outbox<'a> {
     async fn hand(&mut self, link: &mut impl Link, publication: Publication, ticket: Ticket) -> Result<(), Ended> {
         match link.send(publication).await.map_err(Ended::Lost)? {
             Handed::InFlight(packet) => {
+                if self.in_flight.is_empty() {
+                    self.heard = Instant::now();
+                }
                 self.in_flight.insert(packet, ticket);
                 Ok(())
             }
@@ -238,6 +249,7 @@ impl<'a> Outbox<'a> {
 
     /// Settles this acknowledgement and all others that have come already, so that the journal commits them as one group.
     async fn settle(&mut self, first: Result<Acknowledgement, String>, link: &mut impl Link) -> Result<(), Ended> {
+        self.heard = Instant::now();
         let mut accepted = Vec::new();
         let mut next = Some(first);
         let mut lost = None;
@@ -269,7 +281,7 @@ impl<'a> Outbox<'a> {
     async fn refuse(&mut self, ticket: Ticket, code: u8) -> Result<(), Ended> {
         match ticket {
             Ticket::Note { topic } => {
-                tracing::warn!("the broker refused a message on {topic}: reason code {code:#04x}")
+                tracing::warn!("the broker refused a message on {topic}: reason code {code:#04x}");
             }
             Ticket::Verdict { seq, refusals } => {
                 let refusals = refusals + 1;
@@ -288,7 +300,7 @@ impl<'a> Outbox<'a> {
     /// Whether nothing more can be sent but what was refused.
     fn is_drained(&self, link: &impl Link) -> bool {
         let nothing_left = self.after >= *self.committed.borrow() || self.refused.len() >= window(link);
-        self.in_flight.is_empty() && self.rows.is_empty() && self.notes.is_empty() && nothing_left
+        self.in_flight.is_empty() && self.rows.is_empty() && self.note.is_none() && nothing_left
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Backlog, JournalError, OpenPart};
 use crate::config;
+use crate::flow::publish::Row;
 
 /// Marks an SQLite file as a Kenpin journal: the letters `KENP`.
 const APPLICATION: i64 = 0x4b45_4e50;
@@ -100,6 +101,10 @@ impl Store {
 
     /// Makes the group durable. The counter travels in the same transaction, so a number is never given twice.
     pub(super) fn commit(&mut self) -> Result<(), JournalError> {
+        if self.connection.is_autocommit() {
+            let cause = "the group was taken back by a failure of the disk".into();
+            return Err(JournalError::Storage { path: self.path.clone(), cause });
+        }
         let done = self
             .connection
             .prepare_cached("UPDATE meta SET next_seq = ?1")
@@ -178,7 +183,7 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn waiting(&self, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+    pub(super) fn waiting(&self, after: u64, limit: usize) -> Result<Vec<Row>, JournalError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let read = || {
             self.connection
@@ -227,6 +232,12 @@ impl Store {
     /// Gives free pages back to the file system and empties the write-ahead log.
     fn shrink(&self) -> Result<(), JournalError> {
         self.told(self.connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);"))
+    }
+
+    /// Plays a full disk: the file may have no more than this many pages.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        self.connection.pragma_update(None, "max_page_count", pages).unwrap();
     }
 
     fn recount(&mut self) -> Result<(), JournalError> {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::store::Store;
 use super::{Backlog, Body, JournalError, OpenPart};
+use crate::flow::publish::Row;
 use crate::flow::{Admitted, bound};
 
 /// The longest a group gathers, so that the first in it does not wait long.
@@ -24,7 +25,7 @@ pub(super) enum Command {
     Append { run: String, part: String, body: Body, reply: Reply<u64> },
     Acknowledge { seqs: Vec<u64>, reply: Reply<()> },
     Refused { seq: u64, code: u8, reply: Reply<()> },
-    Waiting { after: u64, limit: usize, reply: Reply<Vec<(u64, Vec<u8>)>> },
+    Waiting { after: u64, limit: usize, reply: Reply<Vec<Row>> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -41,6 +42,8 @@ pub(super) struct Writer {
     committed: watch::Sender<u64>,
     backlog: watch::Sender<Backlog>,
     in_group: bool,
+    /// Why the group must be taken back, once something in it went wrong.
+    failed: Option<JournalError>,
 }
 
 impl Writer {
@@ -52,7 +55,7 @@ impl Writer {
         backlog: watch::Sender<Backlog>,
     ) -> Self {
         let admitted = open.iter().map(|open| (open.run.clone(), open.part.clone())).collect();
-        Self { store, publishing, admitted, held: Vec::new(), committed, backlog, in_group: false }
+        Self { store, publishing, admitted, held: Vec::new(), committed, backlog, in_group: false, failed: None }
     }
 
     /// Serves until the last handle is gone or one of them closes the journal.
@@ -114,11 +117,11 @@ impl Writer {
                 Err(error) => answer(reply, Err(error)),
             },
             Command::Acknowledge { seqs, reply } => {
-                let done = self.group().and_then(|store| seqs.iter().try_for_each(|seq| store.acknowledge(*seq)));
+                let done = self.group(|store| seqs.iter().try_for_each(|seq| store.acknowledge(*seq)));
                 self.hold_done(reply, done);
             }
             Command::Refused { seq, code, reply } => {
-                let done = self.group().and_then(|store| store.refuse(seq, code));
+                let done = self.group(|store| store.refuse(seq, code));
                 self.hold_done(reply, done);
             }
             Command::Waiting { after, limit, reply } => {
@@ -142,7 +145,7 @@ impl Writer {
         }
         if triggered {
             let now = jiff::Timestamp::now().to_string();
-            self.group().and_then(|store| store.insert_open(&key.0, &key.1, &now))?;
+            self.group(|store| store.insert_open(&key.0, &key.1, &now))?;
             let taken_back = key.clone();
             self.held.push(Box::new(move |writer, done| {
                 if done.is_err() {
@@ -159,16 +162,21 @@ impl Writer {
             return Err(JournalError::AlreadyJudged { run: run.into(), part: part.into(), seq });
         }
         let publishing = self.publishing;
-        self.group()?.insert_verdict(run, part, body, publishing)
+        self.group(|store| store.insert_verdict(run, part, body, publishing))
     }
 
-    /// The store, inside the group's transaction.
-    fn group(&mut self) -> Result<&mut Store, JournalError> {
+    /// Does `work` inside the group's transaction; when it fails, the whole group will be taken back.
+    fn group<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         if !self.in_group {
             self.store.begin()?;
             self.in_group = true;
         }
-        Ok(&mut self.store)
+        let done = work(&mut self.store);
+        self.failed = done.as_ref().err().cloned();
+        done
     }
 
     fn hold<T: Send + 'static>(&mut self, reply: Reply<T>, value: T) {
@@ -193,7 +201,7 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {
-        let done = self.store.commit();
+        let done = self.failed.take().map_or(Ok(()), Err).and_then(|()| self.store.commit());
         if let Err(error) = &done {
             tracing::error!("a group of verdicts is not written: {error}");
             if let Err(error) = self.store.roll_back() {
@@ -210,4 +218,49 @@ impl Writer {
 /// Sends an answer; nobody waits for it when the one who asked has gone.
 fn answer<T>(reply: Reply<T>, value: Result<T, JournalError>) {
     let _ = reply.send(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn asked(writer: &mut Writer, part: &str, bytes: usize) -> oneshot::Receiver<Result<u64, JournalError>> {
+        let (reply, answer) = oneshot::channel();
+        let body: Body = Box::new(move |seq| vec![u8::try_from(seq % 256).unwrap(); bytes]);
+        writer.carry_out(Command::Append { run: "r".into(), part: part.into(), body, reply });
+        answer
+    }
+
+    fn told(mut answer: oneshot::Receiver<Result<u64, JournalError>>) -> Result<u64, String> {
+        answer.try_recv().unwrap().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_full_disk_fails_the_whole_group_and_leaves_no_gap() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = config::Journal { path: folder.path().join("j"), max_bytes: 1 << 30 };
+        let store = Store::open(&settings).unwrap();
+        let (committed, backlog) = (watch::channel(0).0, watch::channel(Backlog::default()).0);
+        let mut writer = Writer::new(store, true, &[], committed, backlog);
+        let first = asked(&mut writer, "a", 10);
+        writer.finish();
+        assert_eq!(told(first), Ok(1));
+
+        writer.store.limit_pages(40);
+        let group = [("b", 10), ("c", 1_000_000), ("d", 10)].map(|(part, bytes)| asked(&mut writer, part, bytes));
+        writer.finish();
+        for answer in group {
+            let why = told(answer).unwrap_err();
+            assert!(why.contains("the disk is full"), "{why}");
+        }
+        assert_eq!(*writer.committed.borrow(), 1);
+        assert_eq!(writer.store.waiting(0, 9).unwrap(), [(1, vec![1; 10])]);
+
+        writer.store.limit_pages(1_000_000);
+        let again = [("b", 10), ("c", 1_000_000)].map(|(part, bytes)| asked(&mut writer, part, bytes));
+        writer.finish();
+        assert_eq!(again.map(told), [Ok(2), Ok(3)]);
+        assert_eq!(writer.store.backlog().waiting, 3);
+    }
 }

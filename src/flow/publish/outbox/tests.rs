@@ -109,7 +109,7 @@ impl Feed for FakeFeed {
         self.committed.subscribe()
     }
 
-    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(u64, Vec<u8>)>, String>> {
+    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Row>, String>> {
         let waiting = self.waiting.lock().unwrap();
         let rows = waiting.range(after + 1..).take(limit).map(|seq| (*seq, seq.to_string().into_bytes())).collect();
         async move { Ok(rows) }.boxed()
@@ -218,7 +218,7 @@ fn a_broker_that_refuses_everything_is_sent_no_more_than_a_window() {
     let broker = Arc::new(Mutex::new(Broker { script: vec![Act::Answer(0x87); 500].into(), ..Broker::default() }));
     let feed = FakeFeed::new(&broker, 300, 300);
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
-    let slowly = Retry { first: Duration::from_secs(3600), cap: Duration::from_secs(3600) };
+    let slowly = Retry { first: Duration::from_hours(1), cap: Duration::from_hours(1) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ended = runtime.block_on(async {
         let (_notes_in, mut notes) = mpsc::channel(1);
