@@ -8,4 +8,5 @@ mod house;
 mod journal;
 mod mqtt;
 mod parity;
+mod road;
 mod support;

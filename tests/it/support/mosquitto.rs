@@ -17,12 +17,12 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The lines a child process has printed so far.
 #[derive(Clone, Default)]
-struct Lines {
+pub(crate) struct Lines {
     seen: Arc<(Mutex<Vec<String>>, Condvar)>,
 }
 
 impl Lines {
-    fn of(output: impl Read + Send + 'static) -> Self {
+    pub(crate) fn of(output: impl Read + Send + 'static) -> Self {
         let lines = Self::default();
         let seen = Arc::clone(&lines.seen);
         std::thread::spawn(move || {
@@ -36,7 +36,7 @@ impl Lines {
 
     /// Waits until `found` gives something for the lines seen so far.
     #[track_caller]
-    fn wait<T>(&self, what: &str, found: impl Fn(&[String]) -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, found: impl Fn(&[String]) -> Option<T>) -> T {
         let start = Instant::now();
         let mut lines = self.seen.0.lock().unwrap();
         loop {
@@ -151,7 +151,7 @@ impl Drop for Mosquitto {
     }
 }
 
-fn signal(child: &Child, signal: rustix::process::Signal) {
+pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, signal).unwrap();
 }

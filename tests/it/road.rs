@@ -1,0 +1,149 @@
+//! The whole road as a process: from files to a subscriber, through kills, outages and signals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::daemon::{Daemon, Line, library};
+use crate::support::mosquitto::{Mosquitto, Subscriber};
+
+const VERDICT: &str = "kenpin.verdict/1";
+const TOPIC: &str = "kenpin/v1/line-1/verdict";
+
+fn mqtt(broker: &Mosquitto) -> String {
+    format!("[mqtt]\nbroker = \"{}\"", broker.address())
+}
+
+/// Each seq with its part and decision; fails when one seq, or one part, has two meanings, or first deliveries are out of order.
+fn meanings(messages: &[Value]) -> BTreeMap<u64, (String, String)> {
+    let (mut told, mut parts) = (BTreeMap::new(), BTreeSet::new());
+    for message in messages {
+        let seq = message["seq"].as_u64().unwrap();
+        let text = |key: &str| message[key].as_str().unwrap().to_owned();
+        let meaning = (text("part"), text("verdict"));
+        let newest = told.keys().last().copied().unwrap_or(0);
+        if let Some(before) = told.get(&seq) {
+            assert_eq!(before, &meaning, "verdict {seq} has two meanings");
+        } else {
+            assert_eq!(seq, newest + 1, "first deliveries are in order and without gaps");
+            assert!(parts.insert(meaning.0.clone()), "part {} has two verdicts", meaning.0);
+            told.insert(seq, meaning);
+        }
+    }
+    told
+}
+
+/// Whether this many different verdicts have come.
+fn distinct(count: usize) -> impl Fn(&[Value]) -> bool {
+    move |messages| messages.iter().map(|message| message["seq"].as_u64()).collect::<BTreeSet<_>>().len() >= count
+}
+
+fn expected(part: usize) -> &'static str {
+    if part.is_multiple_of(3) { "reject" } else { "pass" }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_kills_and_an_outage_lose_nothing_and_change_nothing() {
+    const PARTS: usize = 1600;
+    let line = Line::with_parts(PARTS);
+    let mut broker = Mosquitto::start();
+    let subscriber = Subscriber::connect(broker.port, TOPIC);
+    let config = line.configure("", &mqtt(&broker));
+
+    for kill in 0..20 {
+        let daemon = Daemon::start(&config);
+        daemon.wait_for("PartJudged", 1 + 3 * kill);
+        daemon.kill_nine();
+    }
+    broker.stop();
+    let daemon = Daemon::start(&config);
+    daemon.wait_for("PartJudged", 250);
+    daemon.kill_nine();
+    broker.restart();
+    assert!(Daemon::start(&config).wait().success(), "the last run comes to its end by itself");
+
+    let messages = subscriber.wait(VERDICT, "every verdict", distinct(PARTS));
+    let told = meanings(&messages);
+    assert_eq!(told.len(), PARTS);
+    for (part, verdict) in told.into_values() {
+        let number: usize = part.trim_start_matches('p').parse().unwrap();
+        assert_eq!(verdict, expected(number), "part {part}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_drains_the_road_and_says_goodbye() {
+    let line = Line::with_parts(3);
+    let broker = Mosquitto::start();
+    let verdicts = Subscriber::connect(broker.port, "kenpin/v1/line-1/#");
+    let daemon = Daemon::start(&line.configure("repeat = true", &mqtt(&broker)));
+    daemon.wait_for("PartJudged", 50);
+    assert!(daemon.terminate().success());
+    let states = verdicts.wait("kenpin.status/1", "the offline status", |told| {
+        told.last().is_some_and(|status| status["state"] == "offline")
+    });
+    let last = states.last().unwrap()["last_seq"].as_u64().unwrap();
+    assert!(last >= 50);
+    let told = meanings(&verdicts.wait(VERDICT, "every verdict", distinct(usize::try_from(last).unwrap())));
+    assert_eq!(told.len() as u64, last);
+    assert_eq!(told[&4], ("p0001#2".into(), "pass".into()), "from the second round on, part ids carry the round");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_was_cut_off_becomes_undecided_interrupted() {
+    let line = Line::with_parts(2);
+    let broker = Mosquitto::start();
+    let subscriber = Subscriber::connect(broker.port, TOPIC);
+    let camera = "pace = \"triggered\"\ntrigger_sensor = \"plc\"\n\
+                  [sensors.plc]\nkind = \"stdin\"\npart_key = \"part\"\n\
+                  [sensors.lot]\nkind = \"tcp-listen\"\naddress = \"127.0.0.1:0\"\npart_key = \"part\"\n\
+                  [join]\nwindow_ms = 60000";
+    // The lot of part A never comes, so the part is open when the daemon dies: its picture is taken, its window not over.
+    let config = line.configure(camera, &mqtt(&broker));
+    let mut daemon = Daemon::start(&config);
+    writeln!(daemon.stdin(), "part=A").unwrap();
+    daemon.wait_for("FrameCaptured", 1);
+    daemon.kill_nine();
+
+    let daemon = Daemon::start(&config);
+    let messages = subscriber.wait(VERDICT, "the interrupted part", distinct(1));
+    daemon.kill_nine();
+    let [message] = messages.as_slice() else { panic!("{messages:#?}") };
+    assert_eq!((message["part"].as_str(), message["verdict"].as_str()), (Some("A"), Some("undecided")));
+    assert_eq!(message["reasons"], serde_json::json!([{ "reason": "interrupted" }]));
+    assert_eq!(message["score"], Value::Null);
+}
+
+#[test]
+fn without_the_library_one_sentence_says_what_is_missing() {
+    let line = Line::with_parts(1);
+    let config = line.configure("", "[runtime]\nonnxruntime_library = \"no-such-library.so\"");
+    let output = Command::new(env!("CARGO_BIN_EXE_kenpin")).arg("run").arg(config).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8(output.stderr).unwrap();
+    let told = told.lines().last().unwrap();
+    assert!(told.starts_with("kenpin: ") && told.contains("no-such-library.so"), "{told}");
+}
+
+#[test]
+fn eval_prints_what_the_line_would_have_said() {
+    let line = Line::with_parts(9);
+    let config = line.configure("", "");
+    let rows = (1..=9).map(|part| {
+        let truth = if part == 9 { "good" } else { ["defective", "good", "good"][part % 3] };
+        format!("parts/p{part:04}.png,{truth}\n")
+    });
+    let list = line.path().join("list.csv");
+    std::fs::write(&list, "image,truth\n".to_owned() + &rows.collect::<String>()).unwrap();
+    let mut eval = Command::new(env!("CARGO_BIN_EXE_kenpin"));
+    let output = eval.arg("eval").arg(config).arg(list).arg("--json").env("ORT_DYLIB_PATH", library()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let count = |key: &str| figures[key].as_u64().unwrap();
+    assert_eq!((count("parts"), count("true_rejects"), count("true_passes")), (9, 2, 6));
+    assert_eq!((count("false_rejects"), count("escapes"), count("undecided")), (1, 0, 0));
+    assert_eq!(figures["accuracy"], 8.0 / 9.0);
+    assert_eq!(figures["members"]["brightness"]["accuracy"], 8.0 / 9.0);
+}
