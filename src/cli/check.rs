@@ -19,9 +19,9 @@ const REPORT_WIDTH: usize = 100;
 
 /// Arguments of `kenpin check`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The configuration file; `conf.d/*.toml` beside it is read too.
-    pub file: PathBuf,
+    file: PathBuf,
 }
 
 /// Checks the file; exit code 0 without findings, else 1.
@@ -29,7 +29,7 @@ pub struct Args {
 /// # Errors
 /// None of its own: what is wrong with the file is a finding.
 #[allow(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { file } = args;
     match summary(&file) {
         Ok(text) => {

@@ -6,15 +6,15 @@ use crate::config;
 
 /// Arguments of `kenpin config`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub action: Action,
+    action: Action,
 }
 
 /// What `kenpin config` can do.
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
-pub enum Action {
+pub(super) enum Action {
     /// Print the default file with its remarks.
     Default,
 }
@@ -24,7 +24,7 @@ pub enum Action {
 /// # Errors
 /// None.
 #[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { action } = args;
     match action {
         Action::Default => print!("{}", config::DEFAULT),

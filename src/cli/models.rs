@@ -16,15 +16,15 @@ use crate::models::passport::{Input, Model};
 
 /// Arguments of `kenpin models`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub action: Action,
+    action: Action,
 }
 
 /// What `kenpin models` can do.
 #[derive(Debug, clap::Subcommand)]
-pub enum Action {
+pub(super) enum Action {
     /// One line a model.
     List(Target),
     /// Everything the passports say.
@@ -35,20 +35,20 @@ pub enum Action {
 
 /// Which models, and how they are shown.
 #[derive(Debug, clap::Args)]
-pub struct Target {
+pub(super) struct Target {
     /// The folder of one model, or of several.
     #[arg(default_value = "models")]
-    pub folder: PathBuf,
+    folder: PathBuf,
     /// Print JSON instead of text.
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 /// Does it; exit code 1 when a passport has findings or a file is not the one its passport speaks of.
 ///
 /// # Errors
 /// When the folder cannot be listed, or has no model in it.
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { action } = args;
     let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &action;
     let folders = catalogue::find(&target.folder)?;

@@ -8,10 +8,10 @@ use crate::config::{file::File, schema};
 
 /// Arguments of `kenpin schema`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The schemas of the published messages instead, one JSON object by topic.
     #[arg(long)]
-    pub messages: bool,
+    messages: bool,
 }
 
 /// Prints the schema.
@@ -19,7 +19,7 @@ pub struct Args {
 /// # Errors
 /// When it cannot be written as JSON.
 #[allow(clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { messages } = args;
     let schema = if messages {
         anyhow::bail!("the schemas of the messages are not wired yet")
