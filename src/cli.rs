@@ -56,11 +56,11 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Run(args) => run::run(&args),
-        Command::Check(args) => check::run(args),
+        Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
-        Command::Models(args) => models::run(args),
-        Command::Config(args) => config::run(args),
-        Command::Schema(args) => schema::run(args),
+        Command::Models(args) => models::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     done.unwrap_or_else(|error| {
@@ -87,10 +87,7 @@ fn start_logging(quiet: bool) {
 
 /// Reads a config; findings are printed in full.
 fn load_settings(path: &std::path::Path) -> Result<crate::config::Settings, ExitCode> {
-    crate::config::load(path).map_err(|error| {
-        eprintln!("{error}");
-        ExitCode::from(FINDINGS)
-    })
+    crate::config::load(path).map_err(|error| check::report(&error))
 }
 
 /// The runtime for everything that is not on a thread of its own.

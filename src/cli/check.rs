@@ -6,13 +6,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::FINDINGS;
 use crate::config::findings::Finding;
 use crate::config::{self, ConfigError};
 use crate::flow::plan::Plan;
 use crate::models::catalogue;
-
-/// The exit code for findings.
-const FINDINGS: u8 = 1;
 
 /// The width of a report, in columns.
 const REPORT_WIDTH: usize = 100;
@@ -29,9 +27,8 @@ pub(super) struct Args {
 /// # Errors
 /// None of its own: what is wrong with the file is a finding.
 #[allow(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { file } = args;
-    match summary(&file) {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match summary(&args.file) {
         Ok(text) => {
             println!("{text}");
             Ok(ExitCode::SUCCESS)

@@ -23,10 +23,9 @@ pub(super) enum Action {
 ///
 /// # Errors
 /// None.
-#[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { action } = args;
-    match action {
+#[allow(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match args.action {
         Action::Default => print!("{}", config::DEFAULT),
     }
     Ok(ExitCode::SUCCESS)

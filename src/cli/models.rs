@@ -48,9 +48,8 @@ pub(super) struct Target {
 ///
 /// # Errors
 /// When the folder cannot be listed, or has no model in it.
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { action } = args;
-    let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &action;
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &args.action;
     let folders = catalogue::find(&target.folder)?;
     anyhow::ensure!(
         !folders.is_empty(),
@@ -58,15 +57,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         target.folder.display()
     );
     let (models, mut findings) = load(&folders);
-    if let Action::Verify(_) = action {
+    if let Action::Verify(_) = args.action {
         findings.extend(
             models.iter().filter_map(|model| Some(Finding::of_text(catalogue::verify(model).err()?.to_string()))),
         );
     }
     if target.json {
-        println!("{}", as_json(&action, &models)?);
+        println!("{}", as_json(&args.action, &models)?);
     } else {
-        println!("{}", as_text(&action, &models)?);
+        println!("{}", as_text(&args.action, &models)?);
     }
     if findings.is_empty() {
         return Ok(ExitCode::SUCCESS);

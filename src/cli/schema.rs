@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::config::{file::File, schema};
+use crate::flow::publish::message;
 
 /// Arguments of `kenpin schema`.
 #[derive(Debug, clap::Args)]
@@ -19,13 +20,8 @@ pub(super) struct Args {
 /// # Errors
 /// When it cannot be written as JSON.
 #[allow(clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { messages } = args;
-    let schema = if messages {
-        anyhow::bail!("the schemas of the messages are not wired yet")
-    } else {
-        schema::of::<File>().to_value()
-    };
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let schema = if args.messages { message::schemas() } else { schema::of::<File>().to_value() };
     println!("{}", serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?);
     Ok(ExitCode::SUCCESS)
 }

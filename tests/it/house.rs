@@ -96,7 +96,8 @@ fn each_foreign_world_is_touched_in_one_place() {
         let shown = path.display().to_string();
         for (world, homes) in worlds {
             let touched = code.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| {
-                line.match_indices(world).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+                line.match_indices(world)
+                    .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
             });
             let at_home = homes.iter().any(|home| shown.starts_with(home));
             assert!(!touched || at_home, "src/{shown} touches {world}, whose home is {homes:?}");

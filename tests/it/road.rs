@@ -138,7 +138,8 @@ fn eval_prints_what_the_line_would_have_said() {
     let list = line.path().join("list.csv");
     std::fs::write(&list, "image,truth\n".to_owned() + &rows.collect::<String>()).unwrap();
     let mut eval = Command::new(env!("CARGO_BIN_EXE_kenpin"));
-    let output = eval.arg("eval").arg(config).arg(list).arg("--json").env("ORT_DYLIB_PATH", library()).output().unwrap();
+    let output =
+        eval.arg("eval").arg(config).arg(list).arg("--json").env("ORT_DYLIB_PATH", library()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
     let count = |key: &str| figures[key].as_u64().unwrap();
