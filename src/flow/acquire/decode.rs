@@ -76,3 +76,6 @@ fn without_alpha(pixels: &Pooled, format: PixelFormat, pool: &Pool) -> Pooled {
     }
     opaque
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ pub(super) fn id(text: &str) -> PartId {
 
 /// A point in time, `milliseconds` after an hour.
 pub(super) fn at(milliseconds: u64) -> Monotonic {
-    Monotonic::from_nanos(0) + Duration::from_secs(3600) + Duration::from_millis(milliseconds)
+    Monotonic::from_nanos(3_600_000_000_000) + Duration::from_millis(milliseconds)
 }
 
 /// A frame of 1x1 pixel with luminance `grey`.

@@ -25,10 +25,10 @@ fn told(joiner: &mut Joiner) -> Vec<Event> {
 }
 
 /// A part in short: `id: cameras | sensors | notes`.
-fn short(joined: &Joined) -> String {
-    let cameras: Vec<_> = joined.frames.iter().map(|frame| frame.camera.as_str()).collect();
-    let sensors: Vec<_> = joined.readings.iter().map(|reading| reading.sensor.as_str()).collect();
-    let notes: Vec<_> = joined
+fn short(part: &Joined) -> String {
+    let cameras: Vec<_> = part.frames.iter().map(|frame| frame.camera.as_str()).collect();
+    let sensors: Vec<_> = part.readings.iter().map(|reading| reading.sensor.as_str()).collect();
+    let notes: Vec<_> = part
         .notes
         .iter()
         .map(|note| match note {
@@ -38,11 +38,11 @@ fn short(joined: &Joined) -> String {
             Note::DuplicateReading { sensor } => format!("two readings of {sensor}"),
         })
         .collect();
-    format!("{}: {} | {} | {}", joined.id, cameras.join(" "), sensors.join(" "), notes.join(", "))
+    format!("{}: {} | {} | {}", part.id, cameras.join(" "), sensors.join(" "), notes.join(", "))
 }
 
-fn shorts(joined: &[Joined]) -> Vec<String> {
-    joined.iter().map(short).collect()
+fn shorts(parts: &[Joined]) -> Vec<String> {
+    parts.iter().map(short).collect()
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_part_closes_with_its_last_expected_piece() {
     let mut joiner = joiner(&["side", "top"], &["scale"]);
     assert!(joiner.reading(reading("scale", Some("a"), at(0)), at(0)).is_empty());
     assert!(joiner.frame(frame("top", Some("a"), at(30)), at(1)).is_empty());
-    let joined = joiner.frame(frame("side", Some("a"), at(20)), at(2));
-    assert_eq!(shorts(&joined), ["a: side top | scale | "]);
-    assert_eq!((joined[0].captured, joined[0].closed, joined[0].triggered), (at(20), at(2), false));
+    let parts = joiner.frame(frame("side", Some("a"), at(20)), at(2));
+    assert_eq!(shorts(&parts), ["a: side top | scale | "]);
+    assert_eq!((parts[0].captured, parts[0].closed, parts[0].triggered), (at(20), at(2), false));
     assert_eq!((joiner.next_deadline(), told(&mut joiner)), (None, vec![]));
 }
 
@@ -63,8 +63,8 @@ fn what_is_missing_after_the_window_is_noted() {
     joiner.reading(reading("type", Some("a"), at(0)), at(8));
     assert_eq!(joiner.next_deadline(), Some(at(7 + WINDOW)), "the window runs from the opening");
     assert!(joiner.tick(at(6 + WINDOW)).is_empty());
-    let joined = joiner.tick(at(7 + WINDOW));
-    assert_eq!(shorts(&joined), ["a: top | type | no frame of side, no reading of scale"]);
+    let parts = joiner.tick(at(7 + WINDOW));
+    assert_eq!(shorts(&parts), ["a: top | type | no frame of side, no reading of scale"]);
 }
 
 #[test]
@@ -76,9 +76,9 @@ fn a_second_piece_is_noted_once_and_counted_each_time() {
         joiner.frame(frame("top", Some("a"), at(1)), at(1));
         joiner.reading(reading("scale", Some("a"), at(1)), at(1));
     }
-    let joined = joiner.frame(frame("side", Some("a"), at(2)), at(2));
-    assert_eq!(shorts(&joined), ["a: side top | scale | two frames of top, two readings of scale"]);
-    assert!(Arc::ptr_eq(&joined[0].frames[1], &first), "the first is kept");
+    let parts = joiner.frame(frame("side", Some("a"), at(2)), at(2));
+    assert_eq!(shorts(&parts), ["a: side top | scale | two frames of top, two readings of scale"]);
+    assert!(Arc::ptr_eq(&parts[0].frames[1], &first), "the first is kept");
     assert_eq!(told(&mut joiner), [Event::FrameDuplicate, Event::FrameDuplicate, Event::ReadingDuplicate]);
 }
 
@@ -131,13 +131,13 @@ fn a_trigger_opens_its_part_and_awaits_its_camera() {
     let mut joiner = joiner(&[], &["scale"]);
     assert!(joiner.trigger(id("a"), names(&["top"]), at(0), at(0)).is_empty());
     assert!(joiner.reading(reading("scale", Some("a"), at(0)), at(0)).is_empty());
-    let joined = joiner.frame(frame("top", Some("a"), at(9)), at(9));
-    assert_eq!(shorts(&joined), ["a: top | scale | "]);
-    assert!(joined[0].triggered);
+    let parts = joiner.frame(frame("top", Some("a"), at(9)), at(9));
+    assert_eq!(shorts(&parts), ["a: top | scale | "]);
+    assert!(parts[0].triggered);
     joiner.trigger(id("b"), names(&["top"]), at(20), at(20));
-    let joined = joiner.tick(at(20 + WINDOW));
-    assert_eq!(shorts(&joined), ["b:  |  | no frame of top, no reading of scale"]);
-    assert_eq!(joined[0].captured, at(20));
+    let parts = joiner.tick(at(20 + WINDOW));
+    assert_eq!(shorts(&parts), ["b:  |  | no frame of top, no reading of scale"]);
+    assert_eq!(parts[0].captured, at(20));
 }
 
 #[test]
@@ -220,9 +220,9 @@ fn wanted(lots: &[[Option<u64>; 4]]) -> Vec<String> {
 }
 
 /// The lot that a part without id came from, by its capture time.
-fn with_lot(joined: &Joined) -> String {
-    let lot = joined.captured.since(at(0)).as_millis() as u64 / (3 * WINDOW);
-    let text = short(joined);
+fn with_lot(part: &Joined) -> String {
+    let lot = (part.captured.as_nanos() - at(0).as_nanos()) / (3_000_000 * WINDOW);
+    let text = short(part);
     format!("p{lot}{}", &text[text.find(':').unwrap()..])
 }
 
@@ -259,12 +259,12 @@ proptest! {
     #[test]
     fn the_order_of_arrival_does_not_matter((lots, pieces, with_ids) in any_arrival()) {
         let mut joiner = joiner(&CAMERAS, &SENSORS);
-        let mut joined = Vec::new();
+        let mut parts = Vec::new();
         for piece in pieces {
-            joined.extend(piece.give(&mut joiner, at(0)));
+            parts.extend(piece.give(&mut joiner, at(0)));
         }
-        joined.extend(joiner.finish(at(1)));
-        let mut seen: Vec<_> = joined.iter().map(|part| if with_ids { short(part) } else { with_lot(part) }).collect();
+        parts.extend(joiner.finish(at(1)));
+        let mut seen: Vec<_> = parts.iter().map(|part| if with_ids { short(part) } else { with_lot(part) }).collect();
         seen.sort();
         prop_assert_eq!(seen, wanted(&lots));
         let unclaimed = lots.iter().filter(|lot| lot[0].is_none() && lot[1].is_none()).flat_map(|lot| &lot[2..]).flatten();
@@ -277,7 +277,7 @@ proptest! {
         (open_parts, waiting_readings) in (1_usize..4, 0_usize..5),
     ) {
         let mut joiner = Joiner::new(rules(open_parts, waiting_readings), names(&CAMERAS), names(&SENSORS));
-        let (mut now, mut joined, mut frames, mut readings) = (at(0), Vec::new(), Vec::new(), 0);
+        let (mut now, mut parts, mut frames, mut readings) = (at(0), Vec::new(), Vec::new(), 0);
         let mut triggered = BTreeSet::new();
         for step in steps {
             let closed = match step {
@@ -297,27 +297,27 @@ proptest! {
                     piece.give(&mut joiner, now)
                 }
             };
-            joined.extend(closed);
+            parts.extend(closed);
             prop_assert!(joiner.open.len() <= open_parts && joiner.waiting.len() <= waiting_readings);
             prop_assert!(joiner.open.iter().all(|open| open.closes > now));
         }
-        joined.extend(joiner.finish(now));
+        parts.extend(joiner.finish(now));
         prop_assert!(!joiner.has_open() && joiner.waiting.is_empty());
 
-        let ids: BTreeSet<_> = joined.iter().map(|part| part.id.clone()).collect();
-        prop_assert_eq!(ids.len(), joined.len(), "a part is closed once");
+        let ids: BTreeSet<_> = parts.iter().map(|part| part.id.clone()).collect();
+        prop_assert_eq!(ids.len(), parts.len(), "a part is closed once");
         let told = told(&mut joiner);
         let count = |events: &[Event]| told.iter().filter(|event| events.contains(event)).count();
-        let in_parts: Vec<_> = joined.iter().flat_map(|part| &part.frames).map(Arc::as_ptr).collect();
+        let in_parts: Vec<_> = parts.iter().flat_map(|part| &part.frames).map(Arc::as_ptr).collect();
         let distinct: BTreeSet<_> = in_parts.iter().copied().collect();
         prop_assert_eq!(distinct.len(), in_parts.len(), "a frame is in one part");
         let lost = count(&[Event::FrameDuplicate, Event::FrameLate, Event::PartDuplicate]);
         prop_assert_eq!(in_parts.len() + lost, frames.len(), "every frame is in a part or counted");
-        let taken: usize = joined.iter().map(|part| part.readings.len()).sum();
+        let taken: usize = parts.iter().map(|part| part.readings.len()).sum();
         let lost = count(&[Event::ReadingDuplicate, Event::ReadingLate, Event::ReadingUnclaimed]);
         prop_assert_eq!(taken + lost, readings, "every reading is in a part or counted");
 
-        for part in &joined {
+        for part in &parts {
             let has_frame = |camera: &Name| part.frames.iter().any(|frame| frame.camera == *camera);
             let has_reading = |sensor: &Name| part.readings.iter().any(|reading| reading.sensor == *sensor);
             for camera in names(&CAMERAS) {

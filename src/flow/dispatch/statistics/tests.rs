@@ -32,10 +32,14 @@ fn naive_luminance(image: &Image, x: u32, y: u32) -> f64 {
     if format.channels() == 1 { channel(0) } else { 0.299 * channel(0) + 0.587 * channel(1) + 0.114 * channel(2) }
 }
 
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.iter().map(|_| 1.0).sum::<f64>().max(1.0)
+}
+
 fn naive_brightness(image: &Image) -> f64 {
     let all: Vec<f64> =
         (0..image.height()).flat_map(|y| (0..image.width()).map(move |x| naive_luminance(image, x, y))).collect();
-    all.iter().sum::<f64>() / all.len() as f64 / 255.0
+    mean(&all) / 255.0
 }
 
 fn naive_sharpness(image: &Image) -> f64 {
@@ -46,8 +50,8 @@ fn naive_sharpness(image: &Image) -> f64 {
             all.push(at(x, y - 1) + at(x, y + 1) + at(x - 1, y) + at(x + 1, y) - 4.0 * at(x, y));
         }
     }
-    let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
-    all.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / all.len().max(1) as f64
+    let centre = mean(&all);
+    mean(&all.iter().map(|value| (value - centre).powi(2)).collect::<Vec<_>>())
 }
 
 #[test]
