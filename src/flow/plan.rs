@@ -45,6 +45,8 @@ pub struct Plan {
 pub struct Route {
     /// Its name.
     pub name: Name,
+    /// Whether only gates lead here; such a route is not tried on its own.
+    pub by_gate_only: bool,
     /// All must hold for a part to take this route; an empty list always holds.
     pub when: Vec<config::Condition>,
     /// What waits at its end.
@@ -107,6 +109,12 @@ impl Plan {
     /// itself, a panel without defect labels.
     pub fn build(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> Result<Self, Vec<String>> {
         build::plan(settings, models)
+    }
+
+    /// A plan of `routes` without models, for tests of what happens before any model is asked.
+    #[cfg(test)]
+    pub(crate) fn without_models(routes: Vec<Route>) -> Self {
+        Self { hash: String::new(), models: Vec::new(), routes }
     }
 
     /// The models, in the order of their names.

@@ -1,4 +1,160 @@
-use super::*;
-pub(super) fn plan(_s: &Settings, _m: &BTreeMap<Name, Arc<Model>>) -> Result<Plan, Vec<String>> {
-    Err(vec![])
+//! Builds a plan: every name in the settings becomes an index, or a finding.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{Gate, Member, ModelIndex, Panel, Plan, Route, RouteIndex, Station};
+use crate::config::{self, Settings};
+use crate::fusion::Over;
+use crate::models::passport::Model;
+use crate::name::Name;
+
+/// See [`Plan::build`].
+pub(super) fn plan(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> Result<Plan, Vec<String>> {
+    let mut builder = Builder { settings, models, findings: Vec::new() };
+    let routes: Vec<Route> = settings.routes.iter().filter_map(|route| builder.route(route)).collect();
+    if builder.findings.is_empty() {
+        builder.find_cycles(&routes);
+    }
+    if !builder.findings.is_empty() {
+        return Err(builder.findings);
+    }
+    Ok(Plan { hash: hash(settings, models), models: models.values().cloned().collect(), routes })
+}
+
+/// Resolves names and collects what it cannot resolve.
+struct Builder<'a> {
+    settings: &'a Settings,
+    models: &'a BTreeMap<Name, Arc<Model>>,
+    findings: Vec<String>,
+}
+
+impl Builder<'_> {
+    fn route(&mut self, told: &config::Route) -> Option<Route> {
+        let station = match &told.station {
+            config::Station::Gate { model, camera, sure_from, choose, otherwise } => {
+                self.check_labels(&told.name, model, choose);
+                let choose = choose
+                    .iter()
+                    .filter_map(|(label, next)| Some((label.clone(), self.route_index(&told.name, next)?)))
+                    .collect();
+                let otherwise = otherwise.as_ref().and_then(|next| self.route_index(&told.name, next));
+                let model = self.model_index(&told.name, model)?;
+                Station::Gate(Gate { model, camera: camera.clone(), sure_from: *sure_from, choose, otherwise })
+            }
+            config::Station::Panel { members, fusion, thresholds } => {
+                self.check_defects(&told.name, members, fusion.over);
+                let members = members.iter().filter_map(|member| self.member(&told.name, member)).collect();
+                Station::Panel(Panel { members, fusion: *fusion, thresholds: *thresholds })
+            }
+        };
+        Some(Route { name: told.name.clone(), when: told.when.clone(), by_gate_only: told.by_gate_only, station })
+    }
+
+    fn member(&mut self, route: &Name, told: &config::Member) -> Option<Member> {
+        let model = self.model_index(route, &told.model)?;
+        Some(Member { model, camera: told.camera.clone(), weight: told.weight, required: told.required })
+    }
+
+    fn model_index(&mut self, route: &Name, model: &Name) -> Option<ModelIndex> {
+        let place = self.models.keys().position(|known| known == model);
+        if place.is_none() {
+            let known = listed(self.models.keys());
+            self.findings.push(format!("route {route}: there is no model {model}; the models are {known}"));
+        }
+        place.map(ModelIndex)
+    }
+
+    fn route_index(&mut self, route: &Name, next: &Name) -> Option<RouteIndex> {
+        let place = self.settings.routes.iter().position(|known| known.name == *next);
+        if place.is_none() {
+            let known = listed(self.settings.routes.iter().map(|known| &known.name));
+            self.findings.push(format!("route {route}: there is no route {next}; the routes are {known}"));
+        }
+        place.map(RouteIndex)
+    }
+
+    /// A gate may only choose by labels that its model has.
+    fn check_labels(&mut self, route: &Name, model: &Name, choose: &BTreeMap<Name, Name>) {
+        let Some(model) = self.models.get(model) else { return };
+        let labels = &model.passport.labels.names;
+        for label in choose.keys().filter(|label| !labels.contains(label)) {
+            let known = listed(labels);
+            self.findings.push(format!(
+                "route {route}: gate {} has no label {label}; its labels are {known}",
+                model.passport.name
+            ));
+        }
+    }
+
+    /// Every member must know a defect, and members fused by class must agree on which labels are defects.
+    fn check_defects(&mut self, route: &Name, members: &[config::Member], over: Over) {
+        let mut meaning: BTreeMap<&Name, (bool, &Name)> = BTreeMap::new();
+        for model in members.iter().filter_map(|member| self.models.get(&member.model)) {
+            let (name, labels) = (&model.passport.name, &model.passport.labels);
+            if labels.defects.is_empty() {
+                self.findings.push(format!(
+                    "route {route}: model {name} has no defect label, so it can be a gate but not a member"
+                ));
+            }
+            for label in &labels.names {
+                let defect = labels.defects.contains(label);
+                let (known, by) = *meaning.entry(label).or_insert((defect, name));
+                if over == Over::Classes && known != defect {
+                    self.findings.push(format!(
+                        "route {route}: label {label} is a defect for one of {by} and {name} and not for the other"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// No gate may lead back to itself: each route on a way may be entered once.
+    fn find_cycles(&mut self, routes: &[Route]) {
+        for start in 0..routes.len() {
+            let mut way = vec![start];
+            if let Some(cycle) = cycle_from(routes, &mut way) {
+                let names = listed(cycle.iter().filter_map(|&at| routes.get(at)).map(|route| &route.name));
+                self.findings.push(format!("the gates of these routes lead in a circle: {names}"));
+                return;
+            }
+        }
+    }
+}
+
+/// Follows gates depth first; the way that comes back to itself, if there is one.
+fn cycle_from(routes: &[Route], way: &mut Vec<usize>) -> Option<Vec<usize>> {
+    let Station::Gate(gate) = &routes.get(*way.last()?)?.station else { return None };
+    for next in gate.choose.values().chain(&gate.otherwise) {
+        if let Some(start) = way.iter().position(|&at| at == next.0) {
+            return Some(way.split_off(start));
+        }
+        way.push(next.0);
+        if let Some(cycle) = cycle_from(routes, way) {
+            return Some(cycle);
+        }
+        way.pop();
+    }
+    None
+}
+
+/// SHA-256 over everything that decides a verdict: routes with their thresholds, and the models' hashes.
+fn hash(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> String {
+    let mut text = format!("{:?}\n{:?}\n", settings.line.recipe, settings.routes);
+    for (name, model) in models {
+        let _ = writeln!(text, "{name} {:?}", model.passport);
+    }
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Names in a sentence.
+fn listed<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
+    let names: Vec<&str> = names.into_iter().map(Name::as_str).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -271,6 +271,16 @@ pub struct BirthMessage {
     pub started: Timestamp,
 }
 
+impl BirthMessage {
+    /// The birth of a process that starts now.
+    #[must_use]
+    pub fn new(origin: &Origin, recipe: Name, plan: String, models: Vec<BornModel>) -> Self {
+        let Origin { device, epoch, run } = origin.clone();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { schema: BIRTH.into(), device, version, epoch, run, recipe, plan, models, started: Timestamp::now() }
+    }
+}
+
 /// A model of the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BornModel {

@@ -1,0 +1,48 @@
+# Kenpin's commands. Each sets up what it needs on a fresh Debian or Ubuntu machine; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export ORT_DYLIB_PATH ?= $(CURDIR)/target/setup/libonnxruntime.so
+FEATURES := --features broker
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
+
+.PHONY: help demo demo-tract test test-tract bench lint models clean
+
+help: ## what each command does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## inspect the 656 ELPV test cells end to end and print the table
+	@cross/setup demo
+	cargo build --release --locked $(FEATURES)
+	target/release/kenpin demo $(DEMO)
+
+demo-tract: ## the same with libonnxruntime taken away: tract serves, and every verdict says so
+	@cross/setup demo
+	cargo build --release --locked --features broker,tract --target-dir target/tract
+	env -u ORT_DYLIB_PATH target/tract/release/kenpin demo --backends onnxruntime,tract --onnxruntime-library target/no-such-library $(DEMO)
+
+test: ## every test but tract's: units, properties, the whole road, brokers killed, processes killed
+	@cross/setup test
+	$(RUN_TESTS) --locked $(FEATURES)
+
+test-tract: ## the conformance suite with tract beside ONNX Runtime (builds for long)
+	@cross/setup test
+	cargo test --locked --features broker,tract --target-dir target/tract --test it conformance
+
+bench: ## Kenpin's cost per part over the bare models' cost, in target/bench/report.json
+	@cross/setup demo
+	cargo bench --locked $(FEATURES) --bench road
+
+lint: ## format, clippy, docs and (where installed) cargo deny, all with warnings denied
+	cargo fmt --check
+	cargo clippy --locked --all-targets $(FEATURES) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps $(FEATURES)
+	@if command -v cargo-deny >/dev/null; then cargo deny --all-features check; else echo "lint: cargo-deny is not installed, so licences and advisories were not checked"; fi
+
+models: ## train the ELPV models anew (Python, PyTorch; about an hour on two cores)
+	$(MAKE) -C models/recipe all
+
+clean: ## remove everything that was built or fetched
+	rm -rf target

@@ -1,0 +1,266 @@
+//! The crew: every model of a plan on its own named thread, which owns the session and the preparation buffers and alone
+//! touches them.
+//!
+//! Promises an answer to every question, in bounded time after the model's own: a model that could not be loaded, or
+//! whose thread has died, answers with one sentence. Requests wait in a queue of [`bound::REQUESTS`]; beyond it the
+//! asking walker waits. Knows nothing of routes.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::backend::Backend;
+use super::prepare::Preparation;
+use super::session::{Session, Tensor, TensorData};
+use super::walk;
+use crate::clock::milliseconds;
+use crate::config::Runtime;
+use crate::flow::plan::{ModelIndex, Plan};
+use crate::flow::{Answer, Findings, Frame, Part, Placement, StageTimes, Walked, bound};
+use crate::models::ModelError;
+use crate::models::passport::{Model, Task};
+use crate::name::Name;
+use crate::task::classification;
+use crate::telemetry::{Event, Telemetry};
+
+/// The models of one plan, ready to be asked.
+#[derive(Debug)]
+pub struct Crew {
+    seats: Vec<Seat>,
+    telemetry: Telemetry,
+}
+
+/// One model's place in the crew.
+#[derive(Debug)]
+struct Seat {
+    name: Name,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Running { requests: mpsc::Sender<Request>, placement: Arc<Placement>, thread: JoinHandle<()> },
+    Stopped { why: String },
+}
+
+/// One question to a model.
+#[derive(Debug)]
+struct Request {
+    frame: Arc<Frame>,
+    asked: Instant,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// A model's reply.
+#[derive(Debug)]
+struct Reply {
+    findings: Result<Findings, String>,
+    times: StageTimes,
+}
+
+impl Crew {
+    /// Opens every model of `plan` one after another, each on its own thread, and warms it up. Blocks until the last is
+    /// ready, which can take minutes where engines are built.
+    ///
+    /// A model that cannot be opened is kept as stopped, counted, and answers with the sentence of its error.
+    ///
+    /// # Errors
+    /// [`ModelError::Runtime`] when no backend of the settings can be used at all.
+    pub fn open(plan: &Arc<Plan>, runtime: &Runtime, telemetry: Telemetry) -> Result<Self, ModelError> {
+        let backend = Backend::choose(runtime)?;
+        let open = |model: &Arc<Model>| {
+            let (backend, runtime, opened) = (backend.clone(), runtime.clone(), Arc::clone(model));
+            Seat::start(model, &telemetry, move || backend.open(&opened, &runtime))
+        };
+        let seats = plan.models().iter().map(open).collect();
+        Ok(Self { seats, telemetry })
+    }
+
+    /// Walks one part to its end; see [`walk`].
+    pub async fn walk(&self, part: Part) -> Walked {
+        walk::walk(self, part).await
+    }
+
+    /// Where each running model runs, by the order of the plan's models.
+    pub fn placements(&self) -> impl Iterator<Item = (&Name, &Arc<Placement>)> {
+        self.seats.iter().filter_map(|seat| Some((&seat.name, seat.placement()?)))
+    }
+
+    /// The models that could not be opened, each with its sentence.
+    pub fn stopped(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.seats.iter().filter_map(|seat| match &seat.state {
+            State::Stopped { why } => Some((&seat.name, why.as_str())),
+            State::Running { .. } => None,
+        })
+    }
+
+    /// Lets every model finish what it was asked, and ends the threads. Blocks until they have ended.
+    pub fn close(self) {
+        for seat in self.seats {
+            let State::Running { requests, thread, .. } = seat.state else { continue };
+            drop(requests);
+            if thread.join().is_err() {
+                tracing::error!(model = %seat.name, "the thread of the model had panicked");
+            }
+        }
+    }
+
+    /// Asks one model about one frame of a part.
+    pub(super) async fn ask(&self, part: &Part, model: ModelIndex, frame: &Arc<Frame>) -> Answer {
+        let Some(seat) = self.seats.get(model.get()) else {
+            return self.cannot_ask(part, model, "the model is not in the crew: the plan has changed".into());
+        };
+        let Reply { findings, times } = seat.ask(Arc::clone(frame)).await;
+        if let Err(why) = &findings {
+            self.tell_failed(part, &seat.name, why);
+        }
+        let placement = seat.placement().cloned();
+        Answer { model, camera: Some(frame.camera.clone()), findings, times, placement }
+    }
+
+    /// The answer of a model that was not asked.
+    pub(super) fn cannot_ask(&self, part: &Part, model: ModelIndex, why: String) -> Answer {
+        let seat = self.seats.get(model.get());
+        if let Some(seat) = seat {
+            self.tell_failed(part, &seat.name, &why);
+        }
+        let placement = seat.and_then(Seat::placement).cloned();
+        Answer { model, camera: None, findings: Err(why), times: StageTimes::default(), placement }
+    }
+
+    fn tell_failed(&self, part: &Part, model: &Name, why: &str) {
+        self.telemetry.tell(Event::MemberFailed, format_args!("part {}: model {model}: {why}", part.id));
+    }
+}
+
+impl Seat {
+    /// Starts the model's thread and waits until its session is open, or is not.
+    ///
+    /// The thread is named `model-<name>`; the kernel shows the first 15 bytes of it.
+    fn start(
+        model: &Arc<Model>,
+        telemetry: &Telemetry,
+        open: impl FnOnce() -> Result<Box<dyn Session>, ModelError> + Send + 'static,
+    ) -> Self {
+        let name = model.passport.name.clone();
+        let (requests, waiting) = mpsc::channel(bound::REQUESTS);
+        let (ready, opened) = oneshot::channel();
+        let (worker, telling) = (Arc::clone(model), telemetry.clone());
+        let spawned =
+            std::thread::Builder::new().name(format!("model-{name}")).spawn(move || match Desk::open(&worker, open) {
+                Ok(desk) => {
+                    let placement = Arc::new(desk.session.placement().clone());
+                    if ready.send(Ok(placement)).is_ok() {
+                        desk.serve(waiting);
+                    }
+                }
+                Err(error) => _ = ready.send(Err(error.to_string())),
+            });
+        let state = spawned.map_err(|error| format!("model {name}: its thread cannot be started: {error}")).and_then(
+            |thread| match opened.blocking_recv() {
+                Ok(Ok(placement)) => Ok(State::Running { requests, placement, thread }),
+                Ok(Err(why)) => Err(why),
+                Err(_) => Err(format!("model {name}: its thread panicked while opening the session")),
+            },
+        );
+        let seat = Self { name, state: state.unwrap_or_else(|why| State::Stopped { why }) };
+        seat.tell(&telling);
+        seat
+    }
+
+    /// Tells what someone should look at: a model that is stopped or does not run on what was asked for first.
+    fn tell(&self, telemetry: &Telemetry) {
+        match &self.state {
+            State::Stopped { why } => telemetry.tell(Event::MemberFailed, format_args!("{why}")),
+            State::Running { placement, .. } => {
+                let Placement { backend, version, provider, nodes, fallback } = &**placement;
+                tracing::info!(model = %self.name, backend, version, provider, ?nodes, "the model is ready");
+                if let Some(why) = fallback {
+                    let what = format_args!("model {} runs on {backend} {version}, {provider}: {why}", self.name);
+                    telemetry.tell(Event::MemberDegraded, what);
+                }
+            }
+        }
+    }
+
+    const fn placement(&self) -> Option<&Arc<Placement>> {
+        match &self.state {
+            State::Running { placement, .. } => Some(placement),
+            State::Stopped { .. } => None,
+        }
+    }
+
+    /// Asks the model and waits for its reply; a dead thread is a reply too.
+    async fn ask(&self, frame: Arc<Frame>) -> Reply {
+        let failed = |why: String| Reply { findings: Err(why), times: StageTimes::default() };
+        let requests = match &self.state {
+            State::Running { requests, .. } => requests,
+            State::Stopped { why } => return failed(why.clone()),
+        };
+        let (reply, replied) = oneshot::channel();
+        let sent = requests.send(Request { frame, asked: Instant::now(), reply }).await;
+        let received = if sent.is_ok() { replied.await.ok() } else { None };
+        received.unwrap_or_else(|| failed(format!("model {}: its thread has panicked and answers no more", self.name)))
+    }
+}
+
+/// What a model's thread works with.
+struct Desk {
+    model: Arc<Model>,
+    session: Box<dyn Session>,
+    preparation: Preparation,
+}
+
+impl Desk {
+    fn open(
+        model: &Arc<Model>,
+        open: impl FnOnce() -> Result<Box<dyn Session>, ModelError>,
+    ) -> Result<Self, ModelError> {
+        let refuse = |cause: String| ModelError::Run { model: model.passport.name.to_string(), cause };
+        let preparation = Preparation::new(&model.passport.inputs).map_err(refuse)?;
+        Ok(Self { model: Arc::clone(model), session: open()?, preparation })
+    }
+
+    /// Replies to requests until all who could ask are gone.
+    fn serve(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(Request { frame, asked, reply }) = requests.blocking_recv() {
+            let mut times = StageTimes { wait: milliseconds(asked.elapsed()), ..StageTimes::default() };
+            let findings = self.answer(&frame, &mut times);
+            // A walker that no longer waits has been dropped with its part: there is nobody to tell.
+            let _ = reply.send(Reply { findings, times });
+        }
+    }
+
+    /// Pixels to tensors, through the model, to findings; each step's time is kept even when the next one fails.
+    fn answer(&mut self, frame: &Frame, times: &mut StageTimes) -> Result<Findings, String> {
+        let name = &self.model.passport.name;
+        let begun = Instant::now();
+        let inputs = self.preparation.prepare(&frame.image).map_err(|why| format!("model {name}: {why}"))?;
+        let prepared = Instant::now();
+        times.prepare = milliseconds(prepared - begun);
+        let outputs = self.session.run(inputs);
+        let run = Instant::now();
+        times.run = milliseconds(run - prepared);
+        let findings = decode(&self.model, &outputs.map_err(|error| error.to_string())?);
+        times.decode = milliseconds(run.elapsed());
+        findings.map_err(|why| format!("model {name}: {why}"))
+    }
+}
+
+/// What a model's outputs mean; a classification is read from its first output.
+fn decode(model: &Model, outputs: &[Tensor]) -> Result<Findings, String> {
+    let Task::Classification = model.passport.task;
+    let (Some(told), Some(tensor)) = (model.passport.outputs.first(), outputs.first()) else {
+        return Err("there is no output to read".into());
+    };
+    match tensor.data() {
+        TensorData::F32(numbers) => classification::decode(numbers, told.activation, &model.passport.labels)
+            .map_err(|why| format!("output \"{}\": {why}", told.name)),
+        _ => Err(format!("output \"{}\" is {}, float32 is wanted", told.name, tensor.element())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

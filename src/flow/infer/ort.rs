@@ -1,0 +1,313 @@
+//! ONNX Runtime: the only file that touches `ort`. Loads the library once per process and makes sessions.
+//!
+//! A session is tried with one execution provider after another, each with "error on failure"; what failed is kept as
+//! the placement's fallback, and a profiled warm-up run counts the nodes by the provider that really ran them. Spinning
+//! is off, so that sessions side by side do not eat each other's cores.
+//! The TensorRT and CUDA ways have never run on a board: their refusals are tested, their results are not.
+
+mod placement;
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use ort::environment::Environment;
+use ort::ep::{self, ExecutionProviderDispatch};
+use ort::session::builder::SessionBuilder;
+use ort::session::{Session as Inner, SessionInputValue, SessionOutputs};
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+
+use super::library::OLDEST;
+use super::session::{Port, PortElement, Session, Signature, Tensor, TensorData};
+use crate::config::{Provider, Runtime};
+use crate::flow::Placement;
+use crate::models::ModelError;
+use crate::models::passport::{Element, Model, Output, Passport};
+use placement::Profile;
+
+/// The library, loaded.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    environment: Environment,
+    path: PathBuf,
+    version: String,
+}
+
+static LOADED: OnceLock<Loaded> = OnceLock::new();
+static LOADING: Mutex<()> = Mutex::new(());
+
+impl Loaded {
+    /// Loads the library at `path`; a process loads one, so the same path again gives the same library.
+    ///
+    /// # Errors
+    /// One sentence: not a library, not ONNX Runtime, too old (both versions), or another one is loaded already.
+    pub(super) fn load(path: &Path) -> Result<&'static Self, String> {
+        let _one_at_a_time = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
+        if let Some(loaded) = LOADED.get() {
+            return if loaded.path == path {
+                Ok(loaded)
+            } else {
+                let (seen, wanted) = (loaded.path.display(), path.display());
+                Err(format!("this process has loaded ONNX Runtime from {seen} and cannot load {wanted} as well"))
+            };
+        }
+        let environment = ort::init_from(&path).map_err(|error| load_sentence(&path, &error))?;
+        let environment = environment
+            .with_name("kenpin")
+            .with_telemetry(false)
+            .build()
+            .map_err(|error| format!("ONNX Runtime at {} cannot be started: {error}", path.display()))?;
+        let version = version_of(&path).unwrap_or_else(|| "unknown".into());
+        tracing::info!(version, path = %path.display(), "ONNX Runtime is loaded");
+        Ok(LOADED.get_or_init(|| Self { environment, path, version }))
+    }
+}
+
+/// Why a library could not be loaded, in one sentence.
+fn load_sentence(path: &Path, error: &ort::LoadDynamicError) -> String {
+    let path = path.display();
+    match error {
+        ort::LoadDynamicError::BadVersion { version_str, .. } => {
+            format!("ONNX Runtime at {path} is version {version_str}, {OLDEST} or newer is wanted")
+        }
+        ort::LoadDynamicError::MissingApi { .. } => {
+            format!("{path} is not an ONNX Runtime library: it has no OrtGetApiBase")
+        }
+        other => format!("ONNX Runtime cannot be loaded: {other}"),
+    }
+}
+
+/// The version that the loaded library at `path` tells of itself. `ort` reads it too, but keeps it for itself.
+#[expect(unsafe_code, reason = "the version string is only reachable through the C entry point of the library")]
+fn version_of(path: &Path) -> Option<String> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: the library is loaded and never unloaded (RTLD_NOLOAD gives its handle or null), `OrtGetApiBase` has
+    // exactly this signature in every ONNX Runtime, and the version is a static string that ends with a null byte.
+    unsafe {
+        let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY);
+        let symbol = if handle.is_null() { return None } else { libc::dlsym(handle, c"OrtGetApiBase".as_ptr()) };
+        if symbol.is_null() {
+            return None;
+        }
+        let entry: unsafe extern "C" fn() -> *const ort::sys::OrtApiBase = std::mem::transmute(symbol);
+        let base = entry().as_ref()?;
+        Some(CStr::from_ptr((base.GetVersionString)()).to_str().ok()?.to_owned())
+    }
+}
+
+/// A model on ONNX Runtime.
+#[derive(Debug)]
+pub(super) struct OrtSession {
+    inner: Inner,
+    model: String,
+    outputs: Vec<Output>,
+    signature: Signature,
+    placement: Placement,
+}
+
+impl OrtSession {
+    /// Makes a session from the bytes of the model file, on the first provider of the list that takes it, and warms it
+    /// up with one run on zeroes. `fallback` says why ONNX Runtime serves at all, where it was not the first choice.
+    ///
+    /// # Errors
+    /// [`ModelError::Signature`], or [`ModelError::Run`] with what each provider said.
+    pub(super) fn open(
+        loaded: &'static Loaded,
+        model: &Model,
+        bytes: &[u8],
+        runtime: &Runtime,
+        fallback: Option<&str>,
+    ) -> Result<Self, ModelError> {
+        let mut refused: Vec<String> = fallback.into_iter().map(str::to_owned).collect();
+        for (place, provider) in runtime.providers.iter().enumerate() {
+            let later = runtime.providers.get(place + 1..).unwrap_or_default();
+            match Self::attempt(loaded, model, bytes, runtime, (*provider, later)) {
+                Ok(mut session) => {
+                    placement::finish(&mut session.placement, refused);
+                    return Ok(session);
+                }
+                Err(signature @ ModelError::Signature { .. }) => return Err(signature),
+                Err(ModelError::Run { cause, .. }) => refused.push(format!("{}: {cause}", provider.as_str())),
+                Err(other) => refused.push(format!("{}: {other}", provider.as_str())),
+            }
+        }
+        if refused.is_empty() {
+            refused.push("`[runtime] providers` is empty: name tensorrt, cuda or cpu".into());
+        }
+        Err(ModelError::Run { model: model.passport.name.to_string(), cause: refused.join("; ") })
+    }
+
+    /// One try with one provider.
+    fn attempt(
+        loaded: &'static Loaded,
+        model: &Model,
+        bytes: &[u8],
+        runtime: &Runtime,
+        (provider, later): (Provider, &[Provider]),
+    ) -> Result<Self, ModelError> {
+        let passport = &model.passport;
+        let run_error = |cause: String| ModelError::Run { model: passport.name.to_string(), cause };
+        let profile = Profile::begin();
+        let dispatches = dispatches(loaded, passport, provider, later).map_err(run_error)?;
+        let full = runtime.full_placement && provider != Provider::Cpu;
+        let mut builder = options(loaded, runtime.threads_per_session, full, dispatches, profile.as_ref())
+            .map_err(|error| run_error(error.to_string()))?;
+        let inner = builder.commit_from_memory(bytes).map_err(|error| run_error(error.to_string()))?;
+        let signature = signature_of(&inner);
+        signature.check(passport)?;
+        let placement = Placement {
+            backend: "onnxruntime".into(),
+            version: loaded.version.clone(),
+            provider: provider.as_str().into(),
+            nodes: std::collections::BTreeMap::new(),
+            fallback: None,
+        };
+        let (model, outputs) = (passport.name.to_string(), passport.outputs.clone());
+        let mut session = Self { inner, model, outputs, signature, placement };
+        session.warm_up(passport, profile)?;
+        Ok(session)
+    }
+
+    /// Runs once on zeroes and counts the nodes by provider from the profile.
+    fn warm_up(&mut self, passport: &Passport, profile: Option<Profile>) -> Result<(), ModelError> {
+        let zeroes: Vec<Tensor> =
+            passport.inputs.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect();
+        self.run(&zeroes)?;
+        if let Some(profile) = profile {
+            match self.inner.end_profiling() {
+                Ok(file) => self.placement.nodes = profile.nodes(Path::new(&file)),
+                Err(error) => {
+                    tracing::warn!(model = self.model, %error, "the profile of the warm-up could not be ended")
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&self, cause: impl std::fmt::Display) -> ModelError {
+        ModelError::Run { model: self.model.clone(), cause: cause.to_string() }
+    }
+}
+
+impl Session for OrtSession {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
+        let told = |cause: String| ModelError::Run { model: self.model.clone(), cause };
+        if inputs.len() != self.signature.inputs.len() {
+            return Err(self.error(format!("{} tensors for {} inputs", inputs.len(), self.signature.inputs.len())));
+        }
+        let views: Vec<SessionInputValue<'_>> =
+            inputs.iter().map(view).collect::<Result<_, _>>().map_err(|error| told(error.to_string()))?;
+        let answer = self.inner.run(&views[..]).map_err(|error| told(error.to_string()))?;
+        self.outputs.iter().map(|output| extract(&answer, output).map_err(&told)).collect()
+    }
+}
+
+/// A tensor as the runtime reads it: in place, without a copy.
+fn view(tensor: &Tensor) -> ort::Result<SessionInputValue<'_>> {
+    let shape = tensor.shape();
+    Ok(match tensor.data() {
+        TensorData::F32(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
+        TensorData::U8(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
+        TensorData::I64(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
+    })
+}
+
+/// Copies one output out of the runtime's memory.
+fn extract(answer: &SessionOutputs<'_>, output: &Output) -> Result<Tensor, String> {
+    let name = &output.name;
+    let value = answer.get(name).ok_or_else(|| format!("the run gave no output \"{name}\""))?;
+    let told = |error: ort::Error| format!("output \"{name}\": {error}");
+    let (shape, data) = match output.element {
+        Element::Float32 => {
+            let (shape, numbers) = value.try_extract_tensor::<f32>().map_err(told)?;
+            (shape, TensorData::F32(numbers.to_vec()))
+        }
+        Element::Uint8 => {
+            let (shape, numbers) = value.try_extract_tensor::<u8>().map_err(told)?;
+            (shape, TensorData::U8(numbers.to_vec()))
+        }
+        Element::Int64 => {
+            let (shape, numbers) = value.try_extract_tensor::<i64>().map_err(told)?;
+            (shape, TensorData::I64(numbers.to_vec()))
+        }
+    };
+    Tensor::new(shape.iter().map(|&axis| usize::try_from(axis).unwrap_or_default()).collect(), data)
+}
+
+/// The options of a session.
+fn options(
+    loaded: &Loaded,
+    threads: usize,
+    full_placement: bool,
+    providers: Vec<ExecutionProviderDispatch>,
+    profile: Option<&Profile>,
+) -> ort::Result<SessionBuilder> {
+    let mut builder =
+        Inner::builder(&loaded.environment)?.with_intra_threads(threads)?.with_intra_op_spinning(false)?;
+    if full_placement {
+        builder = builder.with_disable_cpu_fallback()?;
+    }
+    if let Some(profile) = profile {
+        builder = builder.with_profiling(profile.prefix())?;
+    }
+    Ok(builder.with_execution_providers(providers)?)
+}
+
+/// The providers to register for one try: the one asked for, and behind TensorRT also CUDA where the list goes on with
+/// it, so that a node TensorRT declines stays on the same device.
+fn dispatches(
+    loaded: &Loaded,
+    passport: &Passport,
+    provider: Provider,
+    later: &[Provider],
+) -> Result<Vec<ExecutionProviderDispatch>, String> {
+    let cuda = || ep::CUDA::default().build().error_on_failure();
+    Ok(match provider {
+        Provider::Cpu => Vec::new(),
+        Provider::Cuda => vec![cuda()],
+        Provider::TensorRt => {
+            let cache = placement::engine_folder(&passport.file.sha256, &loaded.version)?;
+            let tensorrt = ep::TensorRT::default()
+                .with_device_id(0)
+                .with_fp16(false)
+                .with_engine_cache(true)
+                .with_engine_cache_path(cache)
+                .with_engine_cache_prefix(&passport.file.sha256);
+            let mut list = vec![tensorrt.build().error_on_failure()];
+            list.extend(later.contains(&Provider::Cuda).then(cuda));
+            list
+        }
+    })
+}
+
+/// What the runtime tells of a graph's inputs and outputs.
+fn signature_of(inner: &Inner) -> Signature {
+    let ports = |outlets: &[Outlet]| outlets.iter().map(port).collect();
+    Signature { inputs: ports(inner.inputs()), outputs: ports(inner.outputs()) }
+}
+
+fn port(outlet: &Outlet) -> Port {
+    let name = outlet.name().to_owned();
+    match outlet.dtype() {
+        ValueType::Tensor { ty, shape, .. } => {
+            let element = match ty {
+                TensorElementType::Float32 => PortElement::Known(Element::Float32),
+                TensorElementType::Uint8 => PortElement::Known(Element::Uint8),
+                TensorElementType::Int64 => PortElement::Known(Element::Int64),
+                other => PortElement::Other(other.to_string()),
+            };
+            Port { name, shape: shape.iter().map(|&axis| usize::try_from(axis).ok()).collect(), element }
+        }
+        other => Port { name, shape: Vec::new(), element: PortElement::Other(format!("{other:?}")) },
+    }
+}
