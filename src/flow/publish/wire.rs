@@ -7,6 +7,7 @@
 //! times [`KEEP_ALIVE`] ends it. [`listen`] subscribes to sensor topics on a client of its own; a message is acknowledged
 //! only after its receiver took it, so a slow receiver slows the broker down and loses nothing.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use mqtt5::types::ReasonCode;
 use mqtt5::{ConnectOptions, Packet, QoS, WillMessage};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +72,7 @@ impl Address {
     fn options(&self, will: Option<Publication>) -> Result<ConnectOptions, String> {
         let mut options = ConnectOptions::new(&self.client).with_clean_start(true).with_keep_alive(KEEP_ALIVE);
         options.protocol_options.properties.maximum_packet_size = Some(MAX_PACKET);
+        options.protocol_options.properties.receive_maximum = u16::try_from(bound::PUBLICATIONS).ok();
         options.protocol_options.username.clone_from(&self.username);
         if let Some(path) = &self.password_file {
             let password = std::fs::read_to_string(path)
@@ -95,6 +97,8 @@ pub struct Connection {
     writer: Arc<Mutex<OwnedWriteHalf>>,
     answers: mpsc::Receiver<Acknowledgement>,
     messages: mpsc::Receiver<PublishPacket>,
+    /// Messages that came before the subscription was confirmed; at most our receive maximum at `QoS` 1.
+    early: VecDeque<PublishPacket>,
     life: Life,
     last_packet: u16,
     window: usize,
@@ -105,6 +109,7 @@ pub struct Connection {
 #[derive(Debug, Clone)]
 struct Life {
     ended: CancellationToken,
+    subscribed: Arc<Notify>,
     why: Arc<std::sync::OnceLock<String>>,
 }
 
@@ -167,12 +172,12 @@ impl Connection {
         max_packet: usize,
     ) -> Self {
         let writer = Arc::new(Mutex::new(writer));
-        let life = Life { ended: CancellationToken::new(), why: Arc::default() };
+        let life = Life { ended: CancellationToken::new(), subscribed: Arc::default(), why: Arc::default() };
         let (answers_in, answers) = mpsc::channel(bound::PUBLICATIONS);
         let (messages_in, messages) = mpsc::channel(1);
         tokio::spawn(read(reader, keep_alive, life.clone(), answers_in, messages_in));
         tokio::spawn(ping(Arc::clone(&writer), keep_alive, life.clone()));
-        Self { writer, answers, messages, life, last_packet: 0, window, max_packet }
+        Self { writer, answers, messages, early: VecDeque::new(), life, last_packet: 0, window, max_packet }
     }
 
     /// Tells `last` without waiting long for its acknowledgement, then disconnects in good order: no will is published.
@@ -197,13 +202,27 @@ impl Connection {
         })
     }
 
+    /// Subscribes; returns when the broker has confirmed it.
     async fn subscribe(&mut self, topics: &[String]) -> Result<(), String> {
         let ask = topics.iter().fold(SubscribePacket::new(1), |ask, topic| ask.add_filter(topic, QoS::AtLeastOnce));
-        self.write(Packet::Subscribe(ask)).await
+        self.write(Packet::Subscribe(ask)).await?;
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            tokio::select! {
+                () = self.life.subscribed.notified() => return Ok(()),
+                // A broker may send retained messages before its SUBACK (MQTT 5, 3.8.4).
+                Some(message) = self.messages.recv() => self.early.push_back(message),
+                () = self.life.ended.cancelled() => return Err(self.life.why()),
+                () = tokio::time::sleep_until(deadline) => return Err(format!("no SUBACK within {PATIENCE:?}")),
+            }
+        }
     }
 
     async fn message(&mut self) -> Result<PublishPacket, String> {
-        self.messages.recv().await.ok_or_else(|| self.life.why())
+        match self.early.pop_front() {
+            Some(message) => Ok(message),
+            None => self.messages.recv().await.ok_or_else(|| self.life.why()),
+        }
     }
 }
 
@@ -257,7 +276,10 @@ async fn read(
                 Packet::Publish(message) => messages.send(message).await.is_ok(),
                 Packet::SubAck(granted) => match granted.reason_codes.iter().find(|code| !code.is_success()) {
                     Some(refused) => return format!("the broker refused a subscription: {refused:?}"),
-                    None => true,
+                    None => {
+                        life.subscribed.notify_one();
+                        true
+                    }
                 },
                 Packet::Disconnect(reason) => return format!("the broker disconnected: {:?}", reason.reason_code),
                 _ => true,
