@@ -1,1 +1,105 @@
-//! stub
+//! The command line: one file a subcommand. Exit codes: 0 ok, 1 findings, 2 usage, 3 environment.
+
+mod check;
+mod config;
+mod demo;
+mod eval;
+mod models;
+mod run;
+mod schema;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Factory quality inspection on NVIDIA Jetson: frames and sensor text in, one verdict per part out.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
+Exit codes: 0 ok, 1 findings (a broken config, a model that is not what its passport says), 2 usage,
+3 environment (a missing library, a port that is taken, a disk that is full).
+
+Begin with:  kenpin config default > kenpin.toml
+             kenpin check kenpin.toml
+             kenpin run kenpin.toml"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the inspection that a config describes, until it is stopped or its cameras end.
+    Run(run::Args),
+    /// Tell everything that is wrong with a config and its models, all at once.
+    Check(check::Args),
+    /// Judge a labelled folder or list and print how well the verdicts agree with the truth.
+    Eval(eval::Args),
+    /// List, inspect and verify models.
+    Models(models::Args),
+    /// Print the commented default config.
+    Config(config::Args),
+    /// Print the JSON Schema of the config (for editors) or of the messages.
+    Schema(schema::Args),
+    /// Inspect the ELPV test cells end to end and print the table (the data comes from `make demo`).
+    Demo(demo::Args),
+}
+
+/// Reads the arguments, does what they ask and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Models(args) => models::run(args),
+        Command::Config(args) => config::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Demo(args) => demo::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("kenpin: {error:#}");
+        ExitCode::from(ENVIRONMENT)
+    })
+}
+
+/// The exit code for findings in what the user wrote.
+const FINDINGS: u8 = 1;
+
+/// The exit code for an environment that does not give what is needed.
+const ENVIRONMENT: u8 = 3;
+
+/// Writes log lines to standard error: `RUST_LOG` decides which, `quiet` leaves only errors unless it is set.
+fn start_logging(quiet: bool) {
+    use tracing_subscriber::EnvFilter;
+    let usual = if quiet { "error" } else { "info,ort=warn,mqtt5=warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second subscriber in one process can only come from a caller that has set one: theirs stays.
+    let _ = lines.try_init();
+}
+
+/// Reads a config; findings are printed in full.
+fn load_settings(path: &std::path::Path) -> Result<crate::config::Settings, ExitCode> {
+    crate::config::load(path).map_err(|error| {
+        eprintln!("{error}");
+        ExitCode::from(FINDINGS)
+    })
+}
+
+/// The runtime for everything that is not on a thread of its own.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    use anyhow::Context as _;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("kenpin")
+        .enable_all()
+        .build()
+        .context("the async runtime could not be started")
+}

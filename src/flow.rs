@@ -10,6 +10,7 @@
 
 pub mod acquire;
 pub mod dispatch;
+pub mod frames;
 pub mod infer;
 pub mod inspect;
 pub mod plan;
@@ -27,12 +28,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Monotonic;
 use crate::name::Name;
+pub use crate::task::{ClassScore, Findings};
 use crate::value::Value;
 use plan::Plan;
 use pool::Pooled;
 
 /// Bounds of the queues on the road, each with its reason.
 pub mod bound {
+    /// Frames between a camera that may wait and dispatch: one in hand, one ready behind it.
+    pub const FRAMES: usize = 2;
     /// Sensor readings on their way to the joiner: a burst of one line a millisecond for a quarter of a second.
     pub const READINGS: usize = 256;
     /// Parts joined and waiting for a walker: a few, so that a slow model holds the cameras and not the memory.
@@ -283,26 +287,6 @@ pub struct StageTimes {
     pub run: f64,
     /// From tensors to findings.
     pub decode: f64,
-}
-
-/// The probability a model gives to one of its labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ClassScore {
-    /// The label.
-    pub label: Name,
-    /// Its probability, 0 to 1.
-    pub probability: f64,
-}
-
-/// What a model found: a closed set, one variant a task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "task", rename_all = "snake_case")]
-pub enum Findings {
-    /// A probability for each label, in the passport's order.
-    Classification {
-        /// The scores.
-        classes: Vec<ClassScore>,
-    },
 }
 
 /// One model's answer to one frame.

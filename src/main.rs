@@ -1,1 +1,7 @@
-fn main() {}
+//! The `kenpin` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kenpin::cli::main()
+}

@@ -14,7 +14,7 @@ pub struct Name(Arc<str>);
 
 /// Why a text is not a [`Name`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{seen:?} is not a name: want 1 to 64 of a-z A-Z 0-9 . _ -, beginning with a letter or digit")]
+#[error("{seen:?} is not a name: {}", Name::WANTED)]
 pub struct NameError {
     /// The text as it was given.
     pub seen: String,
@@ -26,6 +26,9 @@ impl Name {
 
     /// The pattern of a name, as a regular expression for JSON Schema.
     pub const PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+
+    /// What a name must be, in words.
+    pub const WANTED: &str = "want 1 to 64 of a-z A-Z 0-9 . _ -, beginning with a letter or digit";
 
     /// Checks `text` and makes it a name.
     ///

@@ -37,6 +37,8 @@ pub enum Event {
     ReadingUnclaimed,
     /// A second frame of one camera for one part.
     FrameDuplicate,
+    /// A frame came after its part was closed.
+    FrameLate,
     /// A part came a second time in this run.
     PartDuplicate,
     /// A part was joined.
@@ -80,6 +82,7 @@ impl Event {
         Self::ReadingDuplicate,
         Self::ReadingUnclaimed,
         Self::FrameDuplicate,
+        Self::FrameLate,
         Self::PartDuplicate,
         Self::PartJoined,
         Self::PartJudged,

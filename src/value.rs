@@ -26,3 +26,18 @@ impl fmt::Display for Value {
         }
     }
 }
+
+impl Value {
+    /// Reads a bare word: `true` or `false`, a finite number, or else text.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "true" => Self::Flag(true),
+            "false" => Self::Flag(false),
+            _ => match word.parse::<f64>() {
+                Ok(number) if number.is_finite() => Self::Number(number),
+                _ => Self::Text(word.into()),
+            },
+        }
+    }
+}

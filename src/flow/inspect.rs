@@ -23,12 +23,6 @@ pub fn judge(walked: &Walked) -> Verdict {
     }
 }
 
-/// The verdict on a part that was open when the daemon was stopped.
-#[must_use]
-pub fn interrupted() -> Verdict {
-    unjudged(Reason::Interrupted)
-}
-
 /// An undecided verdict that no panel had a part in.
 fn unjudged(reason: Reason) -> Verdict {
     Verdict {

@@ -111,6 +111,12 @@ impl Plan {
         build::plan(settings, models)
     }
 
+    /// A plan of `routes` without models, for tests of what happens before any model is asked.
+    #[cfg(test)]
+    pub(crate) fn without_models(routes: Vec<Route>) -> Self {
+        Self { hash: String::new(), models: Vec::new(), routes }
+    }
+
     /// The models, in the order of their names.
     #[must_use]
     pub fn models(&self) -> &[Arc<Model>] {

@@ -1,1 +1,173 @@
-//! stub
+//! Publish: what the world is told, and how it gets there without loss.
+//!
+//! [`message`] holds the wire structs and topics, [`outbox`] decides what to send and when a verdict counts as sent,
+//! [`wire`] speaks MQTT, [`broker`] is a broker in this process for lines that have none.
+//! [`run`] ties them together: connect, tell birth and status, empty the outbox; after a loss the same again, from the first
+//! verdict nobody acknowledged. Promises at-least-once delivery with first deliveries in the order of sequence numbers.
+
+#[cfg(feature = "broker")]
+pub mod broker;
+pub mod message;
+pub mod outbox;
+pub mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Monotonic;
+use crate::telemetry::{Event, Telemetry};
+use message::{BirthMessage, CountersMessage, Health, State, StatusMessage, Topics};
+use outbox::{Ended, Outbox, Publication, Retry};
+
+/// Birth, status and counters waiting to be sent: one of each and one to spare.
+const NOTES: usize = 4;
+
+/// A verdict as the journal keeps it: its sequence number and its bytes.
+pub type Row = (u64, Vec<u8>);
+
+/// What the outbox needs of the journal. Errors are one sentence.
+pub trait Feed: Send + Sync {
+    /// The last durable sequence number; changes with each commit.
+    fn committed(&self) -> watch::Receiver<u64>;
+    /// Up to `limit` unacknowledged verdicts after sequence number `after`, in order.
+    fn waiting(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Row>, String>>;
+    /// Marks verdicts as acknowledged.
+    fn acknowledge(&self, seqs: Vec<u64>) -> BoxFuture<'_, Result<(), String>>;
+    /// Notes that the broker refused a verdict with this reason code.
+    fn refused(&self, seq: u64, code: u8) -> BoxFuture<'_, Result<(), String>>;
+    /// How many verdicts wait, and how many of them were refused.
+    fn backlog(&self) -> (u64, u64);
+}
+
+/// How long after the stop signal verdicts may still be sent; well below systemd's ninety seconds.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// Everything the publisher needs.
+pub struct Publisher {
+    /// Where the broker is and who we are there.
+    pub address: wire::Address,
+    /// The topics of this device.
+    pub topics: Topics,
+    /// The journal.
+    pub feed: Arc<dyn Feed>,
+    /// What is told retained at every connect.
+    pub birth: BirthMessage,
+    /// How the models are, as the app last knew.
+    pub health: watch::Receiver<Health>,
+    /// How often status and counters are told, above zero.
+    pub counters_every: Duration,
+    /// How long draining may take after the stop signal, such as [`DRAIN`].
+    pub drain: Duration,
+    /// How long to wait before trying again.
+    pub retry: Retry,
+    /// The counters.
+    pub telemetry: Telemetry,
+}
+
+/// Publishes until `stop`; then drains what the journal holds, at most for the publisher's drain time, tells `offline` and
+/// leaves. Whatever is not acknowledged by then stays in the journal for the next start.
+pub async fn run(publisher: Publisher, stop: CancellationToken) {
+    let started = Monotonic::now();
+    let deadline = CancellationToken::new();
+    let clock = {
+        let (stop, deadline, drain) = (stop.clone(), deadline.clone(), publisher.drain);
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            tokio::time::sleep(drain).await;
+            deadline.cancel();
+        })
+    };
+    tokio::select! {
+        () = publisher.serve(started, &stop) => {}
+        () = deadline.cancelled() => {
+            let (waiting, _) = publisher.feed.backlog();
+            tracing::warn!("{waiting} verdicts were not sent within {:?}; they wait in the journal", publisher.drain);
+        }
+    }
+    clock.abort();
+}
+
+impl Publisher {
+    /// One connection after the other, until drained.
+    async fn serve(&self, started: Monotonic, stop: &CancellationToken) {
+        let mut failures = 0;
+        loop {
+            let stopping = stop.is_cancelled();
+            let published = self.telemetry.count(Event::VerdictPublished);
+            match self.connection(started, stop).await {
+                Ok(Ended::Drained) => return,
+                Ok(Ended::Lost(why)) => self.telemetry.tell(Event::BrokerLost, format_args!("{}: {why}", self.address)),
+                Ok(Ended::Journal(why)) => tracing::error!("the outbox stops for a while: {why}"),
+                Err(why) => tracing::warn!("broker {}: {why}", self.address),
+            }
+            if stop.is_cancelled() && self.feed.backlog().0 == 0 {
+                return;
+            }
+            // A connection that brought nothing forward is a failure too: a broker may accept and then drop us each time.
+            failures = if self.telemetry.count(Event::VerdictPublished) > published { 1 } else { failures + 1 };
+            tokio::select! {
+                () = tokio::time::sleep(self.retry.after(failures, outbox::draw())) => {}
+                () = stop.cancelled(), if !stopping => {}
+            }
+        }
+    }
+
+    /// One connection, from connecting to its end.
+    async fn connection(&self, started: Monotonic, stop: &CancellationToken) -> Result<Ended, String> {
+        let stopping = stop.is_cancelled();
+        let will = self.topics.status(&self.status(State::Offline));
+        let mut link = tokio::select! {
+            link = wire::Connection::open(&self.address, Some(will)) => link?,
+            () = stop.cancelled(), if !stopping => return Err("stopped while connecting".into()),
+        };
+        self.telemetry.tell(Event::BrokerConnected, format_args!("{}", self.address));
+        let (notes_in, mut notes) = mpsc::channel(NOTES);
+        let mut outbox = Outbox::new(self.feed.as_ref(), self.topics.verdict(), &self.telemetry, self.retry);
+        let ended = tokio::select! {
+            ended = outbox.run(&mut link, &mut notes, stop) => ended,
+            () = self.tell(started, &notes_in, stop) => Ended::Lost("nobody is left to tell".into()),
+        };
+        if matches!(ended, Ended::Drained) {
+            link.leave(self.topics.status(&self.status(State::Offline))).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Tells birth and status, then status and counters at every interval, and that draining began. Never ends by itself.
+    async fn tell(&self, started: Monotonic, notes: &mpsc::Sender<Publication>, stop: &CancellationToken) {
+        let mut state = if stop.is_cancelled() { State::Draining } else { State::Online };
+        let mut ticks = tokio::time::interval(self.counters_every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut told = notes.send(self.topics.birth(&self.birth)).await;
+        while told.is_ok() {
+            tokio::select! {
+                _ = ticks.tick() => {
+                    let counters = self.topics.counters(&self.counters(started));
+                    told = notes.send(self.topics.status(&self.status(state))).await;
+                    told = told.and(notes.send(counters).await);
+                }
+                () = stop.cancelled(), if state == State::Online => {
+                    state = State::Draining;
+                    told = notes.send(self.topics.status(&self.status(state))).await;
+                }
+            }
+        }
+    }
+
+    fn status(&self, state: State) -> StatusMessage {
+        let (waiting, refused) = self.feed.backlog();
+        let stopped_models = self.health.borrow().stopped_models.clone();
+        let last_seq = *self.feed.committed().borrow();
+        StatusMessage::new(&self.birth, state, message::Backlog { waiting, refused }, stopped_models, last_seq)
+    }
+
+    fn counters(&self, started: Monotonic) -> CountersMessage {
+        let uptime = Monotonic::now().since(started);
+        CountersMessage::new(&self.birth, self.telemetry.counters(), uptime, self.health.borrow().latency)
+    }
+}

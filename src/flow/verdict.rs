@@ -1,27 +1,27 @@
-//! The verdict on a part: the types only. Inspect reaches it, publish tells it, eval counts it.
+//! The verdict: what inspect concludes and publish tells. Types only; `inspect` makes them, `publish` puts them into words.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ClassScore;
+use super::plan::ModelIndex;
 use crate::config::Thresholds;
-use crate::flow::ClassScore;
-use crate::flow::plan::ModelIndex;
 use crate::name::Name;
 
-/// What is to happen with a part.
+/// What becomes of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// The part is good.
     Pass,
-    /// The part is defective.
+    /// The part has a defect.
     Reject,
-    /// Nobody may say: a person must look.
+    /// Nobody knows: a person should look.
     Undecided,
 }
 
 impl Decision {
-    /// The decision as it stands in messages.
+    /// The decision's name in messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,88 +32,88 @@ impl Decision {
     }
 }
 
-/// One member's say on one frame.
+/// One member's opinion of one frame, as it entered fusion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vote {
-    /// The seat in the panel.
+    /// The index of the member in the panel.
     pub member: usize,
-    /// The model on it.
+    /// The model on that seat.
     pub model: ModelIndex,
-    /// Whose frame it saw.
+    /// Whose frame it saw; `None` when the part had no frame for it.
     pub camera: Option<Name>,
-    /// Its weight in the fusion; 0 when it has no say.
+    /// The member's weight, above 0.
     pub weight: f64,
-    /// Its probability of a defect, 0 to 1; `None` when it failed.
+    /// The probability of a defect, 0 to 1; `None` when the member failed.
     pub score: Option<f64>,
-    /// Why it failed.
+    /// Why there is no score, in one sentence.
     pub failure: Option<String>,
 }
 
-/// Why the verdict is what it is.
+/// What inspect concludes of one part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// What becomes of the part.
+    pub decision: Decision,
+    /// The fused probability of a defect, 0 to 1; `None` when nothing could be fused.
+    pub score: Option<f64>,
+    /// Why, at least one.
+    pub reasons: Vec<Reason>,
+    /// The thresholds the score was held against; `None` when no panel was reached.
+    pub thresholds: Option<Thresholds>,
+    /// The votes, in the order of the panel.
+    pub votes: Vec<Vote>,
+    /// The fused probability of each label, where fusion works by classes.
+    pub fused: Vec<ClassScore>,
+}
+
+/// Why a verdict is what it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
-    /// The fused score reaches the rejecting threshold.
+    /// The fused score rejects.
     ScoreAtOrAbove {
         /// The fused score.
         score: f64,
-        /// The threshold.
+        /// The lowest score that rejects.
         reject_from: f64,
     },
-    /// The fused score lies below the passing threshold.
+    /// The fused score passes.
     ScoreBelow {
         /// The fused score.
         score: f64,
-        /// The threshold.
+        /// Scores below it pass.
         pass_below: f64,
     },
     /// The fused score lies between the thresholds.
     ScoreBetween {
         /// The fused score.
         score: f64,
-        /// The lower threshold.
+        /// Scores below it pass.
         pass_below: f64,
-        /// The upper threshold.
+        /// The lowest score that rejects.
         reject_from: f64,
     },
     /// No route matches the part.
     Unrouted,
     /// A gate was not sure enough, or its answer leads nowhere.
     GateUnsure {
-        /// What the gate said.
+        /// What the gate said, in one sentence.
         why: String,
     },
     /// A gate failed.
     GateFailed {
-        /// What went wrong.
+        /// What went wrong, in one sentence.
         why: String,
     },
-    /// A member without which there is no judgement failed.
+    /// A member that must answer did not.
     RequiredMemberFailed {
-        /// The model.
+        /// The model on its seat.
         model: Name,
-        /// What went wrong.
+        /// What went wrong, in one sentence.
         why: String,
     },
-    /// No member gave a vote.
+    /// No member gave a score.
     NoVotes,
-    /// The daemon was stopped between trigger and verdict.
+    /// The daemon was cut off between the trigger and the verdict.
     Interrupted,
-}
-
-/// The verdict on one part.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
-    /// What is to happen.
-    pub decision: Decision,
-    /// The fused probability of a defect, 0 to 1; `None` when there is none to speak of.
-    pub score: Option<f64>,
-    /// Why, the deciding reason first.
-    pub reasons: Vec<Reason>,
-    /// The thresholds of the panel; `None` when no panel was reached.
-    pub thresholds: Option<Thresholds>,
-    /// The members' votes, in the order of the panel.
-    pub votes: Vec<Vote>,
-    /// The fused probability of each label, where labels were fused.
-    pub fused: Vec<ClassScore>,
 }

@@ -4,15 +4,21 @@
 //! A passport lies beside its model as `passport.toml`. It is read like every other file of Kenpin: unknown keys are
 //! refused, and all findings are told at once with their place in the file.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::ConfigError;
 use crate::name::Name;
 
 /// The schema this build writes; it reads this one and older.
 pub const SCHEMA: &str = "kenpin.passport/1";
+
+/// The name of the passport's file in a model's folder.
+pub const FILE_NAME: &str = "passport.toml";
 
 /// A model's manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -263,6 +269,14 @@ pub struct Model {
 }
 
 impl Model {
+    /// Reads the passport in `folder`. Does not open the model file; see [`super::catalogue::verify`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every finding of the passport.
+    pub fn load(folder: &Path) -> Result<Self, ConfigError> {
+        check::load(folder)
+    }
+
     /// The path of the model file.
     #[must_use]
     pub fn file(&self) -> PathBuf {
@@ -273,5 +287,31 @@ impl Model {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A passport without findings.
+    pub(crate) const PASSPORT: &str = include_str!("passport/example.toml");
+
+    /// A folder that holds the model folder `example` with this passport.
+    pub(crate) fn written(passport: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("example");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join(FILE_NAME), passport).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_passport_without_findings_is_read() {
+        let (_folder, path) = written(PASSPORT);
+        let model = Model::load(&path).unwrap();
+        assert_eq!(model.passport.name, *"example");
+        assert_eq!(model.passport.inputs[0].height_width_channels(), (64, 96, 3));
+        assert_eq!(model.file(), path.join("model.onnx"));
     }
 }

@@ -1,7 +1,5 @@
 //! The crew over real sessions: fixtures on ONNX Runtime, each on its own thread, asked through a plan.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

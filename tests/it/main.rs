@@ -1,4 +1,12 @@
 //! The integration tests: one binary, one module a capability.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod check;
 mod conformance;
 mod crew;
+mod house;
+mod journal;
+mod mqtt;
 mod parity;
+mod support;

@@ -1,0 +1,1 @@
+"""Training recipe: from labelled inspection images to ONNX models with passports."""

@@ -1,0 +1,74 @@
+"""Quick checks of the recipe and of the model folders it wrote: `make test`."""
+
+import hashlib
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from kenpin_recipe import calibrate, data, experiment, networks, onnx_file, passport, score
+from kenpin_recipe.places import EXPERIMENTS, MODELS
+
+ELPV = EXPERIMENTS / "elpv.toml"
+
+
+class Split(unittest.TestCase):
+    def test_parts_are_whole_and_apart(self):
+        test, train, validation = (set(data.read_list("elpv", part)) for part in ("test", "train", "validation"))
+        self.assertEqual((len(test), len(train), len(validation)), (656, 1968, 295))
+        self.assertFalse(test & train)
+        self.assertLess(validation, train)
+
+
+class ExperimentFile(unittest.TestCase):
+    def test_unknown_key_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "wrong.toml"
+            path.write_text(ELPV.read_text().replace("noise =", "noize ="))
+            with self.assertRaisesRegex(experiment.ExperimentError, "augment: unknown key noize"):
+                experiment.read(path)
+
+
+class Calibration(unittest.TestCase):
+    def test_fold_moves_the_logit_difference(self):
+        layer, features = torch.nn.Linear(5, 2), torch.randn(7, 5)
+        before = layer(features).diff(dim=1)
+        calibrate.fold(layer, {"slope": 1.5, "offset": -0.25})
+        torch.testing.assert_close(layer(features).diff(dim=1), 1.5 * before - 0.25)
+
+
+class Onnx(unittest.TestCase):
+    def test_file_answers_as_the_network(self):
+        model = experiment.read(ELPV).model("elpv-student")
+        network = networks.build(model).eval()
+        image = torch.randn(1, 1, model.size, model.size)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            onnx_file.write(network, model.size, path)
+            self.assertNotIn("Pad", onnx_file.operators(path))
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            (answer,) = session.run(None, {onnx_file.INPUT: image.numpy()})
+        with torch.inference_mode():
+            np.testing.assert_allclose(answer, network(image).numpy(), atol=1e-4)
+
+
+class ModelFolders(unittest.TestCase):
+    def test_hashes_and_reference_answers(self):
+        cells = {cell.stem: cell for cell in data.read_cells(data.find(None))}
+        for model in experiment.read(ELPV).exported:
+            with self.subTest(model.name):
+                folder = MODELS / model.name
+                digest = hashlib.sha256((folder / passport.FILE).read_bytes()).hexdigest()
+                self.assertEqual(passport.read(folder)["file"]["sha256"], digest)
+                reference = json.loads((folder / "reference.json").read_text())
+                answers = score.softmax(score.logits(folder, [cells[stem] for stem in reference["cells"]]))
+                wanted = [line["probabilities"] for line in reference["cells"].values()]
+                np.testing.assert_allclose(answers, wanted, atol=reference["tolerance"])
+
+
+if __name__ == "__main__":
+    unittest.main()

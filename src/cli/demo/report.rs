@@ -1,0 +1,164 @@
+//! What the demo tells: the table, `report.json`, `verdicts.jsonl`. Every figure is computed from the messages that the
+//! subscriber received and from ELPV's labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::Args;
+use super::inspection::Seen;
+use super::stage::{Cell, Stage};
+use crate::cli::FINDINGS;
+use crate::cli::table::{Agreement, Judged};
+use crate::flow::publish::message::VerdictMessage;
+use crate::flow::verdict::Decision;
+use crate::learn::metrics::percentile;
+
+/// The demo's figures.
+#[derive(Debug, Serialize)]
+struct Report {
+    schema: &'static str,
+    /// Parts with a verdict among the test cells.
+    verdicts: usize,
+    /// Test cells without a verdict.
+    lost: usize,
+    /// Messages beyond the first for one part.
+    duplicates: usize,
+    /// Verdicts in which something ran on other than what was asked for first.
+    degraded: usize,
+    parts_per_second: Option<f64>,
+    /// From capture to the durable verdict.
+    latency_ms: Latency,
+    /// The gate's answers over the cells whose type was not told.
+    gate: Gate,
+    /// Graph nodes stand in the verdicts; here the backends that answered, with their votes.
+    backends: BTreeMap<String, usize>,
+    #[serde(flatten)]
+    agreement: Agreement,
+}
+
+#[derive(Debug, Serialize)]
+struct Latency {
+    p50: Option<f64>,
+    p99: Option<f64>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Gate {
+    asked: usize,
+    right: usize,
+}
+
+/// Writes the files, prints the table.
+pub(super) fn tell(stage: &Stage, seen: &Seen, args: &Args) -> anyhow::Result<ExitCode> {
+    let messages = parse(&seen.messages)?;
+    let report = report(stage, &messages);
+    let mut lines = seen.messages.join(&b'\n');
+    lines.push(b'\n');
+    let write = |name: &str, bytes: &[u8]| {
+        let path = args.out.join(name);
+        fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))
+    };
+    write("verdicts.jsonl", &lines)?;
+    write("report.json", &serde_json::to_vec_pretty(&report)?)?;
+    print(&report, seen, args);
+    Ok(if report.lost == 0 && report.duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+fn parse(messages: &[Vec<u8>]) -> anyhow::Result<Vec<VerdictMessage>> {
+    let parse = |bytes: &Vec<u8>| serde_json::from_slice(bytes).context("a verdict message cannot be read back");
+    messages.iter().map(parse).collect()
+}
+
+fn report(stage: &Stage, messages: &[VerdictMessage]) -> Report {
+    let cells: BTreeMap<&str, &Cell> = stage.cells.iter().map(|cell| (cell.name.as_str(), cell)).collect();
+    let mut met = BTreeSet::new();
+    let first: Vec<(&Cell, &VerdictMessage)> = messages
+        .iter()
+        .filter_map(|message| Some((*cells.get(message.part.as_str())?, message)))
+        .filter(|(cell, _)| met.insert(cell.name.as_str()))
+        .collect();
+    let verdict_on: BTreeMap<&str, &VerdictMessage> =
+        first.iter().map(|(cell, message)| (cell.name.as_str(), *message)).collect();
+    let judged: Vec<Judged> =
+        stage.cells.iter().map(|cell| judged(cell, verdict_on.get(cell.name.as_str()).copied())).collect();
+    let totals: Vec<f64> = first.iter().filter_map(|(_, message)| Some(message.milliseconds?.total)).collect();
+    let mut backends = BTreeMap::new();
+    for vote in messages.iter().flat_map(|message| &message.votes) {
+        let backend = vote.answer.placement.as_ref().map_or("none", |placement| placement.backend.as_str());
+        *backends.entry(backend.to_owned()).or_default() += 1;
+    }
+    Report {
+        schema: "kenpin.demo/1",
+        verdicts: first.len(),
+        lost: cells.len() - first.len(),
+        duplicates: messages.len() - first.len(),
+        degraded: messages.iter().filter(|message| !message.degraded.is_empty()).count(),
+        parts_per_second: rate(messages),
+        latency_ms: Latency { p50: percentile(&totals, 0.5), p99: percentile(&totals, 0.99) },
+        gate: gate(&first),
+        backends,
+        agreement: Agreement::of(&judged),
+    }
+}
+
+/// A verdict beside its truth; a lost one counts as undecided.
+fn judged(cell: &Cell, message: Option<&VerdictMessage>) -> Judged {
+    let Some(message) = message else {
+        let (decision, score, members) = (Decision::Undecided, None, Vec::new());
+        return Judged { defective: cell.defective, decision, score, members, reject_from: f64::INFINITY };
+    };
+    Judged {
+        defective: cell.defective,
+        decision: message.verdict,
+        score: message.score,
+        members: message.votes.iter().map(|vote| (vote.answer.model.to_string(), vote.score)).collect(),
+        reject_from: message.thresholds.map_or(f64::INFINITY, |thresholds| thresholds.reject_from),
+    }
+}
+
+/// How often the gate picked the route of the cell's real type.
+fn gate(first: &[(&Cell, &VerdictMessage)]) -> Gate {
+    let mut gate = Gate::default();
+    for (cell, message) in first.iter().filter(|(_, message)| !message.gates.is_empty()) {
+        gate.asked += 1;
+        gate.right += usize::from(message.route.last().is_some_and(|route| route.as_str() == cell.kind));
+    }
+    gate
+}
+
+/// Parts per second from the first capture to the last verdict.
+#[expect(clippy::cast_precision_loss, reason = "a count of parts stays far below 2^53")]
+fn rate(messages: &[VerdictMessage]) -> Option<f64> {
+    let first = messages.iter().filter_map(|message| message.captured).min()?;
+    let last = messages.iter().map(|message| message.judged).max()?;
+    let seconds = last.duration_since(first).as_secs_f64();
+    (seconds > 0.0).then(|| messages.len() as f64 / seconds)
+}
+
+fn print(report: &Report, seen: &Seen, args: &Args) {
+    let number = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.1}"));
+    println!("{}", report.agreement.table());
+    println!(
+        "{} parts, {} verdicts, {} lost, {} duplicates, {} degraded",
+        report.agreement.fused.parts, report.verdicts, report.lost, report.duplicates, report.degraded
+    );
+    println!(
+        "{} parts/s; capture to durable verdict {} ms (p50), {} ms (p99)",
+        number(report.parts_per_second),
+        number(report.latency_ms.p50),
+        number(report.latency_ms.p99)
+    );
+    println!(
+        "{} cells came without type text; the gate picked the right specialist for {}",
+        report.gate.asked, report.gate.right
+    );
+    println!("\nAn undecided part counts as wrong. Members are counted over the parts they were asked about.");
+    println!("Wrote {0}/report.json, {0}/verdicts.jsonl and {0}/kenpin.toml.", args.out.display());
+    println!("The broker is open while the demo runs; subscribe beside it:");
+    println!("  make demo DEMO='--hold-s 10'");
+    println!("  mosquitto_sub -V 5 -h {} -p {} -t 'kenpin/#' -v", seen.broker.ip(), seen.broker.port());
+}

@@ -1,0 +1,145 @@
+//! `kenpin eval`: how well a config's verdicts agree with a labelled set. No cameras, no journal, no broker: each labelled
+//! image is routed, shown to the models and judged exactly as on the line.
+
+mod labelled;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use futures::StreamExt as _;
+use indicatif::ProgressBar;
+
+use super::table::{Agreement, Judged};
+use super::{FINDINGS, load_settings, runtime, start_logging};
+use crate::clock::Monotonic;
+use crate::config::Settings;
+use crate::flow::acquire::decode::read_image;
+use crate::flow::dispatch::route;
+use crate::flow::infer::Crew;
+use crate::flow::plan::Plan;
+use crate::flow::pool::Pool;
+use crate::flow::verdict::Verdict;
+use crate::flow::{Frame, Part, PartId, Walked, inspect};
+use crate::models::catalogue;
+use crate::name::Name;
+use crate::telemetry::Telemetry;
+use labelled::Labelled;
+
+/// Judge a labelled folder or list and print how well the verdicts agree with the truth.
+///
+/// A folder holds `good/` and `defective/`. A list is a CSV file with the columns `image` and `truth` (`good` or
+/// `defective`); every further column `sensor.key` becomes a value of that sensor's reading for the part.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The config whose routes, models and thresholds judge.
+    config: PathBuf,
+    /// The labelled folder or CSV list.
+    labelled: PathBuf,
+    /// The camera whose frames the images stand for; the config's only camera when not given.
+    #[arg(long, value_parser = |text: &str| Name::new(text))]
+    camera: Option<Name>,
+    /// Print JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    start_logging(true);
+    let settings = match load_settings(&args.config) {
+        Ok(settings) => settings,
+        Err(code) => return Ok(code),
+    };
+    let camera = camera(args, &settings)?;
+    let set = labelled::read(&args.labelled)?;
+    let models = catalogue::load_all(&settings)?;
+    let plan = Plan::build(&settings, &models).map_err(|findings| anyhow::anyhow!(findings.join("\n")))?;
+    let plan = Arc::new(plan);
+    let crew = Crew::open(&plan, &settings.runtime, Telemetry::default())?;
+    let judged = runtime()?.block_on(judge_all(&set, &camera, &settings, &plan, &crew));
+    let (judged, unread) = (judged.iter().flatten().cloned().collect::<Vec<_>>(), set.len());
+    let unread = unread - judged.len();
+    let agreement = Agreement::of(&judged);
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&agreement)?);
+    } else {
+        println!("{}", agreement.table());
+    }
+    Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// The camera the images stand for.
+fn camera(args: &Args, settings: &Settings) -> anyhow::Result<Name> {
+    let mut cameras = settings.cameras.keys();
+    match (&args.camera, cameras.next(), cameras.next()) {
+        (Some(asked), _, _) if settings.cameras.contains_key(asked) => Ok(asked.clone()),
+        (Some(asked), _, _) => bail!("{} has no camera {asked}", args.config.display()),
+        (None, Some(only), None) => Ok(only.clone()),
+        (None, _, _) => {
+            bail!("{} has several cameras: say with --camera whose frames these are", args.config.display())
+        }
+    }
+}
+
+/// Judges the set, a few parts at once; `None` for an image that cannot be read, which is told.
+async fn judge_all(
+    set: &[Labelled],
+    camera: &Name,
+    settings: &Settings,
+    plan: &Arc<Plan>,
+    crew: &Crew,
+) -> Vec<Option<Judged>> {
+    let pool = Pool::new(settings.runtime.parts_in_flight);
+    let progress = ProgressBar::new(set.len() as u64);
+    let judged = futures::stream::iter(set).map(|labelled| async {
+        let judged = judge(labelled, camera, settings, plan, crew, &pool).await;
+        progress.inc(1);
+        judged.map_err(|error| progress.suspend(|| eprintln!("kenpin: {error:#}"))).ok()
+    });
+    let judged = judged.buffered(settings.runtime.parts_in_flight).collect().await;
+    progress.finish_and_clear();
+    judged
+}
+
+/// One labelled image, from file to verdict.
+async fn judge(
+    labelled: &Labelled,
+    camera: &Name,
+    settings: &Settings,
+    plan: &Arc<Plan>,
+    crew: &Crew,
+    pool: &Pool,
+) -> anyhow::Result<Judged> {
+    let image = read_image(&labelled.image, pool).map_err(anyhow::Error::msg);
+    let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
+    let now = Monotonic::now();
+    let frame = Frame { camera: camera.clone(), sequence: 0, captured: now, part: None, image };
+    let mut part = Part {
+        id: PartId::generate(),
+        recipe: settings.line.recipe.clone(),
+        captured: now,
+        joined: now,
+        frames: vec![Arc::new(frame)],
+        readings: labelled.readings(now),
+        notes: Vec::new(),
+        plan: Arc::clone(plan),
+        route: None,
+    };
+    part.route = route(&part, plan);
+    let walked = crew.walk(part).await;
+    let verdict = inspect::judge(&walked);
+    Ok(beside_truth(labelled.defective, &walked, &verdict))
+}
+
+/// A verdict beside its truth.
+fn beside_truth(defective: bool, walked: &Walked, verdict: &Verdict) -> Judged {
+    let model = |vote: &crate::flow::verdict::Vote| walked.part.plan.model(vote.model).passport.name.to_string();
+    Judged {
+        defective,
+        decision: verdict.decision,
+        score: verdict.score,
+        members: verdict.votes.iter().map(|vote| (model(vote), vote.score)).collect(),
+        reject_from: verdict.thresholds.map_or(f64::INFINITY, |thresholds| thresholds.reject_from),
+    }
+}

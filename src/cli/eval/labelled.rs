@@ -1,0 +1,145 @@
+//! Labelled images: a folder with `good/` and `defective/`, or a CSV list.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::clock::Monotonic;
+use crate::flow::Reading;
+use crate::name::Name;
+use crate::value::Value;
+
+/// One labelled image.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Labelled {
+    /// The file.
+    pub(super) image: PathBuf,
+    /// Whether it really shows a defect.
+    pub(super) defective: bool,
+    /// The values of each sensor.
+    pub(super) sensors: BTreeMap<Name, BTreeMap<String, Value>>,
+}
+
+impl Labelled {
+    /// The readings of its part, as if taken `at` that moment.
+    pub(super) fn readings(&self, at: Monotonic) -> Vec<Reading> {
+        let reading = |(sensor, values): (&Name, &BTreeMap<String, Value>)| Reading {
+            sensor: sensor.clone(),
+            captured: at,
+            part: None,
+            values: values.clone(),
+        };
+        self.sensors.iter().map(reading).collect()
+    }
+}
+
+/// Reads a labelled folder or list.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Labelled>> {
+    let set = if path.is_dir() { folder(path)? } else { list(path)? };
+    if set.is_empty() {
+        bail!("{} holds no labelled image", path.display());
+    }
+    Ok(set)
+}
+
+/// Every file in `good/` and `defective/`, in the order of the names.
+fn folder(path: &Path) -> anyhow::Result<Vec<Labelled>> {
+    let mut set = Vec::new();
+    for (truth, defective) in [("good", false), ("defective", true)] {
+        let folder = path.join(truth);
+        let entries = fs::read_dir(&folder)
+            .with_context(|| format!("a labelled folder holds good/ and defective/; {}", folder.display()))?;
+        let mut images: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        images.sort();
+        set.extend(images.into_iter().map(|image| Labelled { image, defective, sensors: BTreeMap::new() }));
+    }
+    Ok(set)
+}
+
+/// Every row of a CSV list; paths are relative to the list.
+fn list(path: &Path) -> anyhow::Result<Vec<Labelled>> {
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let header = reader.headers()?.clone();
+    let columns = Columns::of(&header).with_context(|| path.display().to_string())?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let row = |record: csv::Result<csv::StringRecord>| {
+        let record = record?;
+        let line = record.position().map_or(0, csv::Position::line);
+        columns.row(&record, base).with_context(|| format!("{} line {line}", path.display()))
+    };
+    reader.records().map(row).collect()
+}
+
+/// Where the columns of a list stand.
+struct Columns {
+    image: usize,
+    truth: usize,
+    sensors: Vec<(usize, Name, String)>,
+}
+
+impl Columns {
+    fn of(header: &csv::StringRecord) -> anyhow::Result<Self> {
+        let place = |wanted: &str| header.iter().position(|column| column == wanted);
+        let (Some(image), Some(truth)) = (place("image"), place("truth")) else {
+            bail!("the first line must name the columns image and truth; it is {header:?}");
+        };
+        let further = header.iter().enumerate().filter(|(at, _)| *at != image && *at != truth);
+        let sensor = |(at, column): (usize, &str)| {
+            let (sensor, key) =
+                column.split_once('.').with_context(|| format!("column {column:?} is not sensor.key"))?;
+            Ok((at, Name::new(sensor)?, key.to_owned()))
+        };
+        Ok(Self { image, truth, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
+    }
+
+    fn row(&self, record: &csv::StringRecord, base: &Path) -> anyhow::Result<Labelled> {
+        let field = |at: usize| record.get(at).unwrap_or_default().trim();
+        let defective = match field(self.truth) {
+            "good" => false,
+            "defective" => true,
+            other => bail!("truth is {other:?}, want good or defective"),
+        };
+        let mut sensors: BTreeMap<Name, BTreeMap<String, Value>> = BTreeMap::new();
+        for (at, sensor, key) in self.sensors.iter().filter(|(at, _, _)| !field(*at).is_empty()) {
+            sensors.entry(sensor.clone()).or_default().insert(key.clone(), Value::parse(field(*at)));
+        }
+        Ok(Labelled { image: base.join(field(self.image)), defective, sensors })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_with_sensor_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.csv");
+        fs::write(&path, "image,plc.type,truth,plc.lot\na.png,mono,good,7\n\"b, c.png\",,defective,\n").unwrap();
+        let set = read(&path).unwrap();
+        assert_eq!(set.len(), 2);
+        assert_eq!((set[0].defective, set[1].defective), (false, true));
+        assert_eq!(set[1].image, folder.path().join("b, c.png"));
+        let values = &set[0].sensors[&Name::new("plc").unwrap()];
+        assert_eq!((&values["type"], &values["lot"]), (&Value::Text("mono".into()), &Value::Number(7.0)));
+        assert!(set[1].sensors.is_empty(), "an empty field is no value");
+    }
+
+    #[test]
+    fn a_wrong_list_is_told_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.csv");
+        let told = |text: &str| {
+            fs::write(&path, text).unwrap();
+            format!("{:#}", read(&path).unwrap_err())
+        };
+        assert!(told("file,truth\n").contains("must name the columns image and truth"));
+        assert!(
+            told("image,truth\na.png,good\nb.png,bad\n").contains("line 3: truth is \"bad\", want good or defective")
+        );
+        assert!(told("image,truth,lot\na.png,good,1\n").contains("column \"lot\" is not sensor.key"));
+        assert!(told("image,truth\n").contains("holds no labelled image"));
+    }
+}

@@ -1,0 +1,172 @@
+//! `kenpin models`: lists the models in a folder, shows a passport, verifies files against their hashes.
+//!
+//! A folder is either that of one model or one that holds the folders of several.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+
+use crate::config::ConfigError;
+use crate::config::findings::Finding;
+use crate::models::catalogue;
+use crate::models::passport::{Input, Model};
+
+/// Arguments of `kenpin models`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What `kenpin models` can do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// One line a model.
+    List(Target),
+    /// Everything the passports say.
+    Inspect(Target),
+    /// Whether each file has the hash that its passport states.
+    Verify(Target),
+}
+
+/// Which models, and how they are shown.
+#[derive(Debug, clap::Args)]
+pub struct Target {
+    /// The folder of one model, or of several.
+    #[arg(default_value = "models")]
+    pub folder: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Does it; exit code 1 when a passport has findings or a file is not the one its passport speaks of.
+///
+/// # Errors
+/// When the folder cannot be listed, or has no model in it.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { action } = args;
+    let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &action;
+    let folders = catalogue::find(&target.folder)?;
+    anyhow::ensure!(
+        !folders.is_empty(),
+        "{}: no model in it, want folders with a passport.toml",
+        target.folder.display()
+    );
+    let (models, mut findings) = load(&folders);
+    if let Action::Verify(_) = action {
+        findings.extend(
+            models.iter().filter_map(|model| Some(Finding::of_text(catalogue::verify(model).err()?.to_string()))),
+        );
+    }
+    if target.json {
+        println!("{}", as_json(&action, &models)?);
+    } else {
+        println!("{}", as_text(&action, &models)?);
+    }
+    if findings.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(super::check::report(&ConfigError::new(&target.folder.display().to_string(), findings)))
+}
+
+fn load(folders: &[PathBuf]) -> (Vec<Model>, Vec<Finding>) {
+    let mut models = Vec::new();
+    let mut findings = Vec::new();
+    for folder in folders {
+        match Model::load(folder) {
+            Ok(model) => models.push(model),
+            Err(error) => findings.extend(error.into_findings()),
+        }
+    }
+    (models, findings)
+}
+
+fn as_json(action: &Action, models: &[Model]) -> anyhow::Result<String> {
+    let entry = |model: &Model| {
+        let folder = model.folder().display().to_string();
+        match action {
+            Action::List(_) | Action::Inspect(_) => json!({ "folder": folder, "passport": model.passport }),
+            Action::Verify(_) => verified(model, &folder),
+        }
+    };
+    let entries: Vec<Value> = models.iter().map(entry).collect();
+    serde_json::to_string_pretty(&entries).context("the models cannot be written as JSON")
+}
+
+fn verified(model: &Model, folder: &str) -> Value {
+    let wanted = &model.passport.file.sha256;
+    match catalogue::sha256(&model.file()) {
+        Ok(seen) => {
+            json!({ "name": model.passport.name, "folder": folder, "ok": seen == *wanted, "seen": seen, "wanted": wanted })
+        }
+        Err(error) => {
+            json!({ "name": model.passport.name, "folder": folder, "ok": false, "error": error.to_string(), "wanted": wanted })
+        }
+    }
+}
+
+fn as_text(action: &Action, models: &[Model]) -> anyhow::Result<String> {
+    match action {
+        Action::List(_) => Ok(list(models)),
+        Action::Inspect(_) => {
+            let texts = models.iter().map(|model| {
+                let passport = toml_edit::ser::to_string_pretty(&model.passport)
+                    .with_context(|| format!("the passport of {} cannot be shown", model.passport.name))?;
+                Ok(format!("# {}\n{passport}", model.folder().display()))
+            });
+            Ok(texts.collect::<anyhow::Result<Vec<_>>>()?.join("\n"))
+        }
+        Action::Verify(_) => Ok(verdicts(models)),
+    }
+}
+
+fn list(models: &[Model]) -> String {
+    let mut table = table(&["name", "tier", "input", "labels", "licence", "description"]);
+    for Model { passport, .. } in models {
+        let labels: Vec<&str> = passport.labels.names.iter().map(crate::name::Name::as_str).collect();
+        table.add_row([
+            passport.name.to_string(),
+            word(&passport.tier),
+            passport.inputs.iter().map(input).collect::<Vec<_>>().join(", "),
+            labels.join(", "),
+            passport.licence.clone(),
+            passport.description.clone(),
+        ]);
+    }
+    table.to_string()
+}
+
+fn verdicts(models: &[Model]) -> String {
+    let mut table = table(&["name", "file", "verdict"]);
+    for model in models {
+        let verdict =
+            if catalogue::verify(model).is_ok() { "as its passport says" } else { "not what its passport says" };
+        table.add_row([model.passport.name.to_string(), shown(&model.file()), verdict.to_owned()]);
+    }
+    table.to_string()
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table
+}
+
+fn input(input: &Input) -> String {
+    let (height, width, _) = input.height_width_channels();
+    format!("{width} x {height} {}", word(&input.colour))
+}
+
+/// The word that stands in the passport for a value.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,227 @@
+//! Checks cameras and sensors: each kind with its own keys, and who triggers whom.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::super::document::Path;
+use super::super::file::{self, CameraKind, SensorKind};
+use super::super::findings::Findings;
+use super::super::settings::{Camera, CameraSource, LineFormat, Pace, Replay, Sensor, SensorSource};
+use super::{Surroundings, is_host_and_port, reference, stray};
+use crate::name::Name;
+
+/// Checks `[cameras]`; gives those that are whole.
+pub(super) fn cameras(
+    file: &file::File,
+    surroundings: &Surroundings,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<Name, Camera> {
+    let mut cameras = BTreeMap::new();
+    for (name, told) in file.cameras.iter().flatten() {
+        let table = Path::of(&["cameras", name.as_str()]);
+        let source = camera_source(told, &table, surroundings, findings);
+        let pace = pace(told, &table, file, findings);
+        if let (Some(source), Some(pace)) = (source, pace) {
+            let delay = Duration::from_millis(told.delay_ms);
+            cameras.insert(name.clone(), Camera { source, pace, expected: told.expected, delay });
+        }
+    }
+    cameras
+}
+
+fn camera_source(
+    told: &file::Camera,
+    table: &Path,
+    surroundings: &Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<CameraSource> {
+    match told.kind? {
+        CameraKind::Replay => {
+            let Some(path) = &told.path else {
+                findings
+                    .missing(&table.then("path"), ", which `kind = \"replay\"` needs")
+                    .help("a folder of images, or a text file with one path a line");
+                return None;
+            };
+            let path = surroundings.folder.join(path);
+            Some(CameraSource::Replay(Replay { path, repeat: told.repeat, part_id: told.part_id }))
+        }
+    }
+}
+
+fn pace(told: &file::Camera, table: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Pace> {
+    if findings.is_condemned(&table.then("pace")) {
+        return None;
+    }
+    let chosen = match told.pace {
+        file::Pace::FreeRunning => "`pace = \"free-running\"`",
+        file::Pace::Paced => "`pace = \"paced\"`",
+        file::Pace::Triggered => "`pace = \"triggered\"`",
+    };
+    if told.pace != file::Pace::Paced {
+        stray(findings, table, "frames_per_second", chosen, "`pace = \"paced\"`");
+    }
+    if told.pace != file::Pace::Triggered {
+        stray(findings, table, "trigger_sensor", chosen, "`pace = \"triggered\"`");
+        stray(findings, table, "trigger_queue", chosen, "`pace = \"triggered\"`");
+    }
+    match told.pace {
+        file::Pace::FreeRunning => Some(Pace::FreeRunning),
+        file::Pace::Paced => {
+            if told.frames_per_second.is_none() {
+                findings.missing(&table.then("frames_per_second"), ", which `pace = \"paced\"` needs");
+            }
+            Some(Pace::Paced { frames_per_second: told.frames_per_second? })
+        }
+        file::Pace::Triggered => {
+            let path = table.then("trigger_sensor");
+            match &told.trigger_sensor {
+                Some(sensor) => reference(findings, &path, sensor, "sensor", file.sensors.keys()),
+                None => drop(findings.missing(&path, ", which `pace = \"triggered\"` needs")),
+            }
+            Some(Pace::Triggered { sensor: told.trigger_sensor.clone()?, queue: told.trigger_queue })
+        }
+    }
+}
+
+/// Checks `[sensors]`; gives those that are whole.
+pub(super) fn sensors(
+    file: &file::File,
+    surroundings: &Surroundings,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<Name, Sensor> {
+    let mut sensors: BTreeMap<Name, Sensor> = BTreeMap::new();
+    for (name, told) in &file.sensors {
+        let table = Path::of(&["sensors", name.as_str()]);
+        text_has_one_key(told, &table, findings);
+        let Some(source) = sensor_source(told, &table, surroundings, findings) else { continue };
+        let shared = |other: &Sensor| match (&other.source, &source) {
+            (SensorSource::Stdin, SensorSource::Stdin) => true,
+            (SensorSource::TcpListen(one), SensorSource::TcpListen(other)) => one == other && one.port() != 0,
+            _ => false,
+        };
+        if let Some((first, _)) = sensors.iter().find(|(_, other)| shared(other)) {
+            let message = format!("`sensors.{name}` and `sensors.{first}` read from the same place");
+            findings.key(&table, message, "want a place of its own");
+        }
+        sensors.insert(name.clone(), sensor(told, source));
+    }
+    sensors
+}
+
+fn sensor(told: &file::Sensor, source: SensorSource) -> Sensor {
+    Sensor {
+        source,
+        format: told.format,
+        max_line_bytes: told.max_line_bytes,
+        part_key: told.part_key.clone(),
+        time_key: told.time_key.clone(),
+        delay: Duration::from_millis(told.delay_ms),
+        expected: told.expected,
+    }
+}
+
+/// A line of plain text has the one key `text`.
+fn text_has_one_key(told: &file::Sensor, table: &Path, findings: &mut Findings<'_>) {
+    for (key, value) in [("part_key", &told.part_key), ("time_key", &told.time_key)] {
+        if let (LineFormat::Text, Some(value)) = (told.format, value)
+            && value != "text"
+        {
+            let path = table.then(key);
+            let message =
+                format!("{} is {value:?}, but plain text has no such key", findings.document().describe(&path));
+            findings.value(&path, message, "want \"text\" with `format = \"text\"`");
+        }
+    }
+}
+
+fn sensor_source(
+    told: &file::Sensor,
+    table: &Path,
+    surroundings: &Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<SensorSource> {
+    let kind = told.kind?;
+    let own = match kind {
+        SensorKind::File => Some("path"),
+        SensorKind::Stdin => None,
+        SensorKind::TcpListen | SensorKind::TcpConnect => Some("address"),
+        SensorKind::Mqtt => Some("topic"),
+    };
+    let chosen = format!("`kind = \"{}\"`", kind.as_str());
+    let owners = [("path", "`kind = \"file\"`"), ("address", "the tcp kinds"), ("topic", "`kind = \"mqtt\"`")];
+    for (key, owner) in owners {
+        if own != Some(key) {
+            stray(findings, table, key, &chosen, owner);
+        } else if !findings.document().has(&table.then(key)) {
+            findings.missing(&table.then(key), &format!(", which {chosen} needs"));
+        }
+    }
+    match kind {
+        SensorKind::File => Some(SensorSource::File(surroundings.folder.join(told.path.as_ref()?))),
+        SensorKind::Stdin => Some(SensorSource::Stdin),
+        SensorKind::TcpListen => listen(told.address.as_ref()?, &table.then("address"), findings),
+        SensorKind::TcpConnect => connect(told.address.as_ref()?, &table.then("address"), findings),
+        SensorKind::Mqtt => topic(told.topic.as_ref()?, table, findings),
+    }
+}
+
+fn listen(address: &str, path: &Path, findings: &mut Findings<'_>) -> Option<SensorSource> {
+    if let Ok(address) = address.parse::<SocketAddr>() {
+        return Some(SensorSource::TcpListen(address));
+    }
+    let message = format!("{} is {address:?}", findings.document().describe(path));
+    findings.value(path, message, "want `ip:port` to listen on, such as \"0.0.0.0:5005\"");
+    None
+}
+
+fn connect(address: &str, path: &Path, findings: &mut Findings<'_>) -> Option<SensorSource> {
+    if is_host_and_port(address) {
+        return Some(SensorSource::TcpConnect(address.to_owned()));
+    }
+    let message = format!("{} is {address:?}", findings.document().describe(path));
+    findings.value(path, message, "want `host:port` to connect to, such as \"plc:5005\"");
+    None
+}
+
+fn topic(topic: &str, table: &Path, findings: &mut Findings<'_>) -> Option<SensorSource> {
+    let path = table.then("topic");
+    if !findings.document().has(&Path::of(&["mqtt"])) {
+        let message = format!("{} listens to MQTT, but there is no `[mqtt]`", findings.document().describe(table));
+        findings.key(&table.then("kind"), message, "want a table `[mqtt]` that names the broker");
+    }
+    if is_topic_filter(topic) {
+        return Some(SensorSource::Mqtt(topic.to_owned()));
+    }
+    let message = format!("{} is {topic:?}", findings.document().describe(&path));
+    findings.value(&path, message, "want a topic; `+` stands for a whole level, `#` for all that follow");
+    None
+}
+
+/// Whether a text is a topic filter (MQTT 5, section 4.7).
+fn is_topic_filter(text: &str) -> bool {
+    let levels: Vec<&str> = text.split('/').collect();
+    let last = levels.len() - 1;
+    let level = |(index, level): (usize, &&str)| match *level {
+        "+" => true,
+        "#" => index == last,
+        plain => !plain.contains(['+', '#', '\0']),
+    };
+    !text.is_empty() && u16::try_from(text.len()).is_ok() && levels.iter().enumerate().all(level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_filter_has_its_wildcards_alone_on_their_level() {
+        for good in ["a", "a/b", "+/b", "a/#", "#", "/a", "a//b"] {
+            assert!(is_topic_filter(good), "{good}");
+        }
+        for bad in ["", "a+", "a/#/b", "a#", "a\0"] {
+            assert!(!is_topic_filter(bad), "{bad}");
+        }
+    }
+}

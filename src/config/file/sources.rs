@@ -1,0 +1,157 @@
+//! The shape of `[cameras]` and `[sensors]`. One table a source, whatever its kind: which keys belong to which kind is
+//! checked with the rest, so that a key of another kind can be told as such.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::settings::{LineFormat, ReplayPartId};
+use crate::name::Name;
+
+/// One camera.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Camera {
+    /// Where its pictures come from.
+    #[schemars(required)]
+    pub kind: Option<CameraKind>,
+    /// `replay`: a folder of images, or a text file with one path a line.
+    pub path: Option<PathBuf>,
+    /// `replay`: begin again after the last image.
+    #[serde(default)]
+    pub repeat: bool,
+    /// `replay`: where the part id comes from, where no trigger names one.
+    #[serde(default = "default::part_id")]
+    pub part_id: ReplayPartId,
+    /// When it takes a picture.
+    #[serde(default)]
+    pub pace: Pace,
+    /// `paced`: pictures a second.
+    #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0))]
+    pub frames_per_second: Option<f64>,
+    /// `triggered`: the sensor whose readings trigger.
+    pub trigger_sensor: Option<Name>,
+    /// `triggered`: how many triggers may wait.
+    #[serde(default = "default::trigger_queue")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub trigger_queue: usize,
+    /// Whether a part waits for its frame.
+    #[serde(default = "default::yes")]
+    pub expected: bool,
+    /// How long after the event the picture is stamped.
+    #[serde(default)]
+    #[schemars(range(max = 600_000))]
+    pub delay_ms: u64,
+}
+
+/// Where a camera's pictures come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CameraKind {
+    /// Image files, in order.
+    Replay,
+}
+
+/// When a camera takes a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// As fast as the road takes them, none lost: for files, not for a moving belt.
+    #[default]
+    FreeRunning,
+    /// At a fixed rate; the newest frame replaces one that nobody has taken.
+    Paced,
+    /// One picture for each reading of a sensor.
+    Triggered,
+}
+
+/// One source of sensor text.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sensor {
+    /// Where its lines come from.
+    #[schemars(required)]
+    pub kind: Option<SensorKind>,
+    /// `file`: the file.
+    pub path: Option<PathBuf>,
+    /// `tcp-listen`: `ip:port` to listen on; `tcp-connect`: `host:port` to connect to.
+    pub address: Option<String>,
+    /// `mqtt`: the topic at the broker of `[mqtt]`.
+    pub topic: Option<String>,
+    /// How a line is read.
+    #[serde(default = "default::format")]
+    pub format: LineFormat,
+    /// The key that names the part; without it readings are joined by time.
+    #[schemars(length(min = 1))]
+    pub part_key: Option<String>,
+    /// The key that holds the reading's own UTC time (RFC 3339); trusted only while the clock is synchronised.
+    #[schemars(length(min = 1))]
+    pub time_key: Option<String>,
+    /// The longest line; a longer one is counted and dropped.
+    #[serde(default = "default::max_line_bytes")]
+    #[schemars(range(min = 16, max = 65_536))]
+    pub max_line_bytes: usize,
+    /// How long after the event the line arrives.
+    #[serde(default)]
+    #[schemars(range(max = 600_000))]
+    pub delay_ms: u64,
+    /// Whether a part waits for its reading.
+    #[serde(default = "default::yes")]
+    pub expected: bool,
+}
+
+/// Where sensor text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SensorKind {
+    /// A file, read from its start and followed no further.
+    File,
+    /// Standard input.
+    Stdin,
+    /// Kenpin listens; any number of senders connect.
+    TcpListen,
+    /// Kenpin connects, and again after a loss.
+    TcpConnect,
+    /// A topic at the broker of `[mqtt]`; each message is one line.
+    Mqtt,
+}
+
+impl SensorKind {
+    /// The kind as it stands in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Stdin => "stdin",
+            Self::TcpListen => "tcp-listen",
+            Self::TcpConnect => "tcp-connect",
+            Self::Mqtt => "mqtt",
+        }
+    }
+}
+
+/// Defaults of single keys, where a table has keys without one.
+mod default {
+    use super::{LineFormat, ReplayPartId};
+
+    pub(super) const fn part_id() -> ReplayPartId {
+        ReplayPartId::FileStem
+    }
+
+    pub(super) const fn trigger_queue() -> usize {
+        8
+    }
+
+    pub(super) const fn yes() -> bool {
+        true
+    }
+
+    pub(super) const fn format() -> LineFormat {
+        LineFormat::KeyValue
+    }
+
+    pub(super) const fn max_line_bytes() -> usize {
+        4096
+    }
+}

@@ -1,0 +1,393 @@
+//! The settings: what the rest of Kenpin is built against, trusted because [`super::load`] is the only maker outside tests.
+//!
+//! Knows nothing of files, keys or defaults; every path in it is ready to be opened, every duration is a [`Duration`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fusion::Fusion;
+use crate::name::Name;
+use crate::value::Value;
+
+/// Everything the daemon was told, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `[device] id`: the name under which this device publishes.
+    pub device: Name,
+    /// `[line]`: what is being made.
+    pub line: Line,
+    /// `[cameras.<name>]`.
+    pub cameras: BTreeMap<Name, Camera>,
+    /// `[sensors.<name>]`.
+    pub sensors: BTreeMap<Name, Sensor>,
+    /// `[join]`: how frames and readings become a part.
+    pub join: Join,
+    /// `[models.<name>]`: the folder of each model, absolute or relative to the working directory.
+    pub models: BTreeMap<Name, PathBuf>,
+    /// `[[routes]]`, in the order in which they are tried.
+    pub routes: Vec<Route>,
+    /// `[runtime]`: what runs the models.
+    pub runtime: Runtime,
+    /// `[journal]`: where verdicts are kept.
+    pub journal: Journal,
+    /// `[images]`: which frames are kept; `None` keeps none.
+    pub images: Option<Images>,
+    /// `[mqtt]`: who is told; `None` publishes nothing.
+    pub mqtt: Option<Mqtt>,
+}
+
+/// What is being made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The recipe in force until a reading names another.
+    pub recipe: Name,
+    /// The production run: a part id is unique within it.
+    pub run: Name,
+    /// The key of a reading that names the part's recipe; `None` when recipes never change.
+    pub recipe_key: Option<String>,
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Camera {
+    /// Where its pictures come from.
+    pub source: CameraSource,
+    /// When it takes one.
+    pub pace: Pace,
+    /// Whether a part waits for its frame.
+    pub expected: bool,
+    /// Taken off the capture time before joining: how long after the event the picture is stamped.
+    pub delay: Duration,
+}
+
+/// Where a camera's pictures come from: a closed set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CameraSource {
+    /// Image files, in order.
+    Replay(Replay),
+}
+
+/// Image files played as a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// A folder of images, or a text file with one path a line (relative to that file).
+    pub path: PathBuf,
+    /// Whether to begin again after the last; from the second round on, part ids get `#2`, `#3`, ...
+    pub repeat: bool,
+    /// Where the part id comes from, where no trigger names one.
+    pub part_id: ReplayPartId,
+}
+
+/// Where a replayed frame's part id comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayPartId {
+    /// The file's name without its extension.
+    FileStem,
+    /// Nowhere: joined by time.
+    None,
+}
+
+/// When a camera takes a picture, and what happens when nobody has taken the last one yet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pace {
+    /// As fast as the road takes them; the camera waits, no frame is lost. For files, not for a moving belt.
+    FreeRunning,
+    /// At a fixed rate; the newest frame replaces one that nobody has taken, and that is counted.
+    Paced {
+        /// Frames per second, above 0 and at most 1,000.
+        frames_per_second: f64,
+    },
+    /// One picture for each reading of a sensor; a trigger beyond the queue is refused, told and counted.
+    Triggered {
+        /// The sensor whose readings trigger.
+        sensor: Name,
+        /// How many triggers may wait, 1 to 1,024.
+        queue: usize,
+    },
+}
+
+/// One source of sensor text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sensor {
+    /// Where its lines come from.
+    pub source: SensorSource,
+    /// How a line is read.
+    pub format: LineFormat,
+    /// The longest line in bytes, 16 to 65,536; a longer one is counted and dropped.
+    pub max_line_bytes: usize,
+    /// The key that names the part; `None` joins by time.
+    pub part_key: Option<String>,
+    /// The key that holds the reading's own UTC time (RFC 3339); trusted only while the clock is synchronised.
+    pub time_key: Option<String>,
+    /// Taken off the arrival time before joining: how long after the event the line arrives.
+    pub delay: Duration,
+    /// Whether a part waits for its reading.
+    pub expected: bool,
+}
+
+/// Where sensor text comes from: a closed set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SensorSource {
+    /// A file, read from its start and followed no further.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// Kenpin listens; any number of senders connect.
+    TcpListen(SocketAddr),
+    /// Kenpin connects, and again after a loss.
+    TcpConnect(String),
+    /// A topic at the broker of `[mqtt]`; each message is one line.
+    Mqtt(String),
+}
+
+/// How a line of sensor text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineFormat {
+    /// `key=value key="two words"`, separated by blanks, commas or semicolons.
+    KeyValue,
+    /// One flat JSON object.
+    Json,
+    /// Plain text, under the key `text`.
+    Text,
+}
+
+/// How frames and readings become a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// How far apart in time the pieces of one part may be, and how long a part waits for what is expected.
+    pub window: Duration,
+    /// How long a reading that names a part waits for that part's frame.
+    pub keep_readings: Duration,
+    /// How many readings may wait for a frame; beyond it the oldest goes, counted.
+    pub waiting_readings: usize,
+    /// How many parts may be open at once; beyond it free-running cameras wait and the oldest part is closed.
+    pub open_parts: usize,
+}
+
+/// One route, as told; names are resolved by [`crate::flow::plan::Plan::build`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Its name.
+    pub name: Name,
+    /// All must hold; an empty list always holds.
+    pub when: Vec<Condition>,
+    /// Whether only gates lead here; such a route is not tried on its own.
+    pub by_gate_only: bool,
+    /// What waits at its end.
+    pub station: Station,
+}
+
+/// What waits at the end of a route.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Station {
+    /// A model whose answer picks the next route.
+    Gate {
+        /// The model.
+        model: Name,
+        /// The camera it looks through; the part's first frame when `None`.
+        camera: Option<Name>,
+        /// The lowest probability with which it decides, 0 to 1.
+        sure_from: f64,
+        /// The next route for each label.
+        choose: BTreeMap<Name, Name>,
+        /// The next route otherwise.
+        otherwise: Option<Name>,
+    },
+    /// The models that judge.
+    Panel {
+        /// The members.
+        members: Vec<Member>,
+        /// How their votes are fused.
+        fusion: Fusion,
+        /// Where the fused score becomes a decision.
+        thresholds: Thresholds,
+    },
+}
+
+/// One seat of a panel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// The model on it.
+    pub model: Name,
+    /// The camera it looks through; every frame of the part when `None`.
+    pub camera: Option<Name>,
+    /// Its weight in a weighted mean, above 0 and finite.
+    pub weight: f64,
+    /// Whether the part stays undecided when it fails.
+    pub required: bool,
+}
+
+/// Where a fused score, 0 to 1, becomes a decision: reject from `reject_from` on, pass below `pass_below`, undecided between.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Thresholds {
+    /// The lowest score that rejects.
+    pub reject_from: f64,
+    /// Scores below it pass; at most `reject_from`.
+    pub pass_below: f64,
+}
+
+/// One condition of a route.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// The part has a frame of this camera.
+    Camera(Name),
+    /// The part is made to this recipe.
+    Recipe(Name),
+    /// A value of a reading passes a test; false when the part has no such value.
+    Sensor {
+        /// The sensor; any of the part's readings when `None`.
+        sensor: Option<Name>,
+        /// The key.
+        key: String,
+        /// The test.
+        test: Test,
+    },
+    /// A statistic of a frame passes a test; false when the part has no such frame.
+    Image {
+        /// The statistic.
+        statistic: Statistic,
+        /// Whose frame; the part's first frame when `None`.
+        camera: Option<Name>,
+        /// The test.
+        test: Test,
+    },
+}
+
+/// A statistic of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistic {
+    /// The mean luminance, 0 (black) to 1 (white).
+    Brightness,
+    /// The variance of the Laplacian of the luminance in 0 to 255 (Pech-Pacheco et al. 2000): low when out of focus.
+    Sharpness,
+}
+
+/// A test of one value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// Equal: numbers as numbers, everything else as text.
+    Equals(Value),
+    /// Present and not equal.
+    NotEquals(Value),
+    /// Equal to one of these.
+    OneOf(Vec<Value>),
+    /// A number at least this.
+    AtLeast(f64),
+    /// A number at most this.
+    AtMost(f64),
+    /// A number above this.
+    Above(f64),
+    /// A number below this.
+    Below(f64),
+    /// Present (`true`) or absent (`false`).
+    Present(bool),
+}
+
+/// What runs the models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime {
+    /// Tried in order; a later one is a fallback and marked so.
+    pub backends: Vec<Backend>,
+    /// The ONNX Runtime library; searched for when `None`.
+    pub onnxruntime_library: Option<PathBuf>,
+    /// Execution providers, tried in order.
+    pub providers: Vec<Provider>,
+    /// Whether every node must run on the provider that was asked for.
+    pub full_placement: bool,
+    /// Threads inside one session, 1 to 64.
+    pub threads_per_session: usize,
+    /// Parts that may be in the hands of models at once, 1 to 64.
+    pub parts_in_flight: usize,
+}
+
+/// A library that runs models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// ONNX Runtime, loaded at run time.
+    #[serde(rename = "onnxruntime")]
+    OnnxRuntime,
+    /// tract, in pure Rust, in builds with the feature `tract`.
+    Tract,
+}
+
+/// An execution provider of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    /// NVIDIA TensorRT.
+    #[serde(rename = "tensorrt")]
+    TensorRt,
+    /// NVIDIA CUDA.
+    Cuda,
+    /// The CPU.
+    Cpu,
+}
+
+impl Provider {
+    /// The provider's name in config, passport and verdict.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TensorRt => "tensorrt",
+            Self::Cuda => "cuda",
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
+/// Where verdicts are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    /// The SQLite file; its folder is made where it is missing.
+    pub path: PathBuf,
+    /// The disk budget in bytes; beyond it acknowledged rows are pruned, then parts are refused.
+    pub max_bytes: u64,
+}
+
+/// Which frames are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Images {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The disk budget in bytes; beyond it the oldest go, counted.
+    pub max_bytes: u64,
+    /// The share of passed parts whose frames are kept too, 0 to 1, drawn at random.
+    pub audit_share: f64,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mqtt {
+    /// The broker.
+    pub broker: Broker,
+    /// The user name, where the broker wants one.
+    pub username: Option<String>,
+    /// The file that holds the password: a path, or a systemd credential already resolved to its path.
+    pub password_file: Option<PathBuf>,
+    /// How often counters are published.
+    pub counters_every: Duration,
+}
+
+/// A broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broker {
+    /// In this process, on a loopback address, in builds with the feature `broker`.
+    Embedded {
+        /// Where it listens.
+        listen: SocketAddr,
+    },
+    /// Somewhere else.
+    Remote {
+        /// `host:port`.
+        address: String,
+    },
+}

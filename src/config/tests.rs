@@ -1,0 +1,214 @@
+//! Holds the default file to the code, the laying over of fragments to its rule, and small files to their defaults.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::document::{Document, Path as Way};
+use super::*;
+use crate::value::Value as Told;
+
+fn read(files: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let files: Vec<_> = files.iter().map(|&(label, text)| (label.to_owned(), text.to_owned())).collect();
+    settings("kenpin.toml", &files, &Surroundings { folder: "line".into(), credentials: Some("/run/secrets".into()) })
+}
+
+const SMALL: &str = r#"
+    device.id = "station-3"
+    [cameras.top]
+    kind = "replay"
+    path = "parts"
+    [models.scratches]
+    folder = "models/scratches"
+    [[routes]]
+    name = "all"
+    members = [{ model = "scratches" }]
+"#;
+
+#[test]
+fn a_first_file_is_small_and_the_rest_has_defaults() {
+    let settings = read(&[("kenpin.toml", SMALL)]).unwrap();
+    assert_eq!(settings.device, *"station-3");
+    assert_eq!(settings.line.recipe, *"default");
+    let top = &settings.cameras["top"];
+    assert_eq!((&top.pace, top.expected, top.delay), (&Pace::FreeRunning, true, Duration::ZERO));
+    let CameraSource::Replay(replay) = &top.source;
+    assert_eq!(replay.path, Path::new("line/parts"), "relative to the folder of the file");
+    assert_eq!(settings.join.window, Duration::from_millis(250));
+    let Station::Panel { members, thresholds, .. } = &settings.routes[0].station else { panic!("not a panel") };
+    assert!(members[0].required);
+    assert_eq!(*thresholds, Thresholds { reject_from: 0.5, pass_below: 0.5 });
+    assert_eq!(settings.journal.max_bytes, 1024 * 1024 * 1024);
+    assert_eq!((settings.images, settings.mqtt), (None, None));
+}
+
+#[test]
+fn a_fragment_is_laid_over_key_by_key_and_replaces_lists() {
+    let first = "cameras.top.pace = \"paced\"\ncameras.top.frames_per_second = 5\n[mqtt]\nbroker = \"mqtt:1883\"\n";
+    let second = "[[routes]]\nname = \"night\"\nreject_from = 0.25\nmembers = [{ model = \"scratches\" }]\n\
+                  [mqtt]\nbroker = \"other:1883\"\npassword_credential = \"mqtt\"";
+    let settings = read(&[("kenpin.toml", SMALL), ("conf.d/10.toml", first), ("conf.d/20.toml", second)]).unwrap();
+    assert_eq!(settings.cameras["top"].pace, Pace::Paced { frames_per_second: 5.0 });
+    assert_eq!(settings.routes.iter().map(|route| route.name.as_str()).collect::<Vec<_>>(), ["night"]);
+    let mqtt = settings.mqtt.unwrap();
+    assert_eq!(mqtt.broker, Broker::Remote { address: "other:1883".to_owned() });
+    assert_eq!(mqtt.password_file.unwrap(), Path::new("/run/secrets/mqtt"));
+}
+
+#[test]
+fn fragments_are_read_in_the_order_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kenpin.toml");
+    std::fs::write(&file, SMALL).unwrap();
+    assert_eq!(load(&file).unwrap().line.run, *"default");
+    std::fs::create_dir(folder.path().join("conf.d")).unwrap();
+    for (name, run) in [("b.toml", "second"), ("a.toml", "first"), ("c.toml~", "never")] {
+        std::fs::write(folder.path().join("conf.d").join(name), format!("line.run = \"{run}\"")).unwrap();
+    }
+    let settings = load(&file).unwrap();
+    assert_eq!(settings.line.run, *"second");
+    assert_eq!(settings.models["scratches"], folder.path().join("models/scratches"));
+}
+
+#[test]
+fn every_test_of_a_condition_arrives() {
+    let when = |condition: &str| {
+        let text = SMALL.replace("name = \"all\"", &format!("name = \"all\"\nwhen = [{{ key = \"a\", {condition} }}]"));
+        let settings = read(&[("kenpin.toml", &text)]).unwrap();
+        match settings.routes[0].when.as_slice() {
+            [Condition::Sensor { sensor: None, key, test }] if key == "a" => test.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(when("equals = 3"), Test::Equals(Told::Number(3.0)));
+    assert_eq!(when("not_equals = true"), Test::NotEquals(Told::Flag(true)));
+    assert_eq!(when("one_of = [\"x\"]"), Test::OneOf(vec![Told::Text("x".to_owned())]));
+    assert_eq!(when("at_least = 1"), Test::AtLeast(1.0));
+    assert_eq!(when("at_most = 1.5"), Test::AtMost(1.5));
+    assert_eq!(when("above = -1"), Test::Above(-1.0));
+    assert_eq!(when("below = 0"), Test::Below(0.0));
+    assert_eq!(when("present = false"), Test::Present(false));
+}
+
+/// The default file with everything switched on that is switched off in it.
+fn switched_on() -> String {
+    let line = |line: &'static str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest,
+        _ => line,
+    };
+    DEFAULT.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Follows a `$ref` of a schema.
+fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    match schema.get("$ref").and_then(Value::as_str) {
+        Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+/// Walks a document along its schema; `tell` gets each key with the schema of its table and of its value.
+fn walk(root: &Value, schema: &Value, value: &Value, at: &Way, tell: &mut impl FnMut(&Way, &Value, &Value, &Value)) {
+    let schema = resolved(root, schema);
+    let child = |key: &str| schema.get("properties")?.get(key);
+    let entry = || schema.get("patternProperties")?.as_object()?.values().next();
+    match value {
+        Value::Object(table) => {
+            for (key, value) in table {
+                let at = at.then(key);
+                if let Some(property) = child(key) {
+                    tell(&at, schema, property, value);
+                    walk(root, property, value, &at, tell);
+                } else if let Some(entry) = entry() {
+                    walk(root, entry, value, &at, tell);
+                }
+            }
+        }
+        Value::Array(entries) => {
+            for (index, value) in entries.iter().enumerate() {
+                if let Some(items) = schema.get("items") {
+                    walk(root, items, value, &at.then(index), tell);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Every key of every table of a schema, as `description: key`.
+fn all_keys(root: &Value) -> BTreeSet<String> {
+    let tables = root["$defs"].as_object().unwrap().values().chain([root]);
+    tables.flat_map(keys_of).collect()
+}
+
+fn keys_of(table: &Value) -> Vec<String> {
+    let properties = table.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.map(|(key, _)| named(table, key)).collect()
+}
+
+fn named(table: &Value, key: &str) -> String {
+    format!("{} `{key}`", table["description"].as_str().unwrap())
+}
+
+#[test]
+fn the_default_file_is_a_file_without_findings() {
+    let settings = read(&[("default.toml", DEFAULT)]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(settings.routes.len(), 1);
+}
+
+#[test]
+fn the_default_file_has_every_key_of_the_schema() {
+    let document = Document::parse(&[("default.toml".to_owned(), switched_on())]).unwrap();
+    let (file, findings) = schema::read::<file::File>(&document);
+    assert!(file.is_some() && findings.is_empty(), "{:#?}", findings.into_sorted());
+    let root = schema::of::<file::File>().to_value();
+    let mut missing = all_keys(&root);
+    walk(&root, &root, &document.json(), &Way::default(), &mut |at, table, _, _| {
+        missing.remove(&named(table, at.last().unwrap()));
+    });
+    assert!(missing.is_empty(), "the default file lacks {missing:#?}");
+}
+
+#[test]
+fn the_default_file_prints_the_defaults_of_the_code() {
+    let text = switched_on();
+    let document = Document::parse(&[("default.toml".to_owned(), text.clone())]).unwrap();
+    let root = schema::of::<file::File>().to_value();
+    let number = |value: &Value| value.as_f64();
+    let mut compared = 0;
+    walk(&root, &root, &document.json(), &Way::default(), &mut |at, _, property, value| {
+        let line = text[..document.key_place(at).span.start].lines().count().max(1) - 1;
+        let line = if text[..document.key_place(at).span.start].ends_with('\n') { line + 1 } else { line };
+        let original = DEFAULT.lines().nth(line).unwrap();
+        if !original.starts_with('#')
+            || original.starts_with("#[")
+            || original.ends_with("# example")
+            || value.is_object()
+        {
+            return;
+        }
+        let inside_example = original.starts_with("#{");
+        let default = resolved(&root, property).get("default").or_else(|| property.get("default"));
+        if inside_example || (default.is_none() && at.steps().len() > 2 && original.starts_with("#fusion")) {
+            return;
+        }
+        let default = default.unwrap_or_else(|| panic!("{original}: the code has no default, mark it as an example"));
+        let equal = default == value || (number(default).is_some() && number(default) == number(value));
+        assert!(equal, "{original}: the code's default is {default}");
+        compared += 1;
+    });
+    assert!(compared > 25, "only {compared} defaults were compared");
+}
+
+#[test]
+fn the_schema_describes_every_key_and_knows_no_null() {
+    let text = schema::of::<file::File>().to_value().to_string();
+    assert!(!text.contains("\"null\"") && !text.contains(":null"), "{text}");
+    let root = schema::of::<file::File>().to_value();
+    for table in root["$defs"].as_object().unwrap().values().chain([&root]) {
+        for (key, property) in table.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            assert!(property.get("description").is_some(), "{key} is not described");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The thread of one camera: waits for its turn, takes a picture, hands it on.
+//!
+//! One named OS thread a camera (`camera-<name>`), because devices block. Every wait races the stop token, so that
+//! stopping takes no longer than the picture that is being taken. A fixed rate keeps to an absolute schedule: a late
+//! picture does not push the later ones back, and turns that were missed are not made up for.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Camera, DeviceError, Shot};
+use crate::clock::Monotonic;
+use crate::config::Pace;
+use crate::flow::frames::{self, Delivery, FrameSink, FrameSource};
+use crate::flow::pool::Pool;
+use crate::flow::{Frame, Trigger, bound};
+use crate::name::Name;
+use crate::telemetry::{Event, Telemetry};
+
+/// A camera at work.
+#[derive(Debug)]
+pub struct CameraTask {
+    /// Where its frames come out.
+    pub frames: FrameSource,
+    /// Where its triggers go in; only a triggered camera has one. When all senders are gone, the camera ends.
+    pub triggers: Option<mpsc::Sender<Trigger>>,
+    /// Its thread, which ends with the device, with the token or when nobody takes its frames.
+    pub thread: JoinHandle<()>,
+}
+
+/// Starts the thread of the camera `name`; `delay` is taken off every capture time. Call it inside the tokio runtime.
+///
+/// # Errors
+/// [`DeviceError::Failed`] when the thread cannot be started or there is no runtime.
+pub fn spawn_camera(
+    name: Name,
+    camera: Box<dyn Camera>,
+    pace: &Pace,
+    delay: Duration,
+    pool: Pool,
+    telemetry: Telemetry,
+    stop: CancellationToken,
+) -> Result<CameraTask, DeviceError> {
+    let device = format!("camera {name}");
+    let runtime = Handle::try_current().map_err(|error| DeviceError::failed(&device, &error))?;
+    let (sink, frames) = match pace {
+        Pace::FreeRunning => frames::queue(bound::FRAMES, true),
+        Pace::Paced { .. } => frames::slot(),
+        Pace::Triggered { .. } => frames::queue(bound::FRAMES, false),
+    };
+    let (turns, triggers) = turns(pace, &runtime);
+    let thread_name = format!("camera-{name}");
+    let worker = Worker { name, camera, delay, pool, telemetry, stop, sink, runtime, sequence: 0 };
+    let thread = std::thread::Builder::new()
+        .name(thread_name)
+        .spawn(move || worker.run(turns))
+        .map_err(|error| DeviceError::failed(&device, &error))?;
+    Ok(CameraTask { frames, triggers, thread })
+}
+
+fn turns(pace: &Pace, runtime: &Handle) -> (Turns, Option<mpsc::Sender<Trigger>>) {
+    match pace {
+        Pace::FreeRunning => (Turns::Always, None),
+        Pace::Paced { frames_per_second } => {
+            let _inside = runtime.enter();
+            (Turns::Paced(Schedule { start: Instant::now(), frames_per_second: *frames_per_second, next: 0 }), None)
+        }
+        Pace::Triggered { queue, .. } => {
+            let (sender, receiver) = mpsc::channel((*queue).max(1));
+            (Turns::Triggered(receiver), Some(sender))
+        }
+    }
+}
+
+/// When a camera may take its next picture.
+enum Turns {
+    Always,
+    Paced(Schedule),
+    Triggered(mpsc::Receiver<Trigger>),
+}
+
+impl Turns {
+    /// Waits for the next turn; `None` when there will be none.
+    async fn next(&mut self) -> Option<Option<Trigger>> {
+        match self {
+            Self::Always => Some(None),
+            Self::Paced(schedule) => {
+                tokio::time::sleep_until(schedule.turn(Instant::now())).await;
+                Some(None)
+            }
+            Self::Triggered(triggers) => triggers.recv().await.map(Some),
+        }
+    }
+}
+
+/// The turns of a fixed rate: the n-th is `n / frames_per_second` after the start.
+#[derive(Debug)]
+struct Schedule {
+    start: Instant,
+    frames_per_second: f64,
+    next: u64,
+}
+
+impl Schedule {
+    /// Further off than any run lasts (136 years), so that adding to a point in time cannot overflow.
+    const FAR: Duration = Duration::from_secs(u32::MAX as u64);
+
+    /// The earliest turn not yet taken that is not before `now`'s own period.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "turns stay far below 2^52, and the elapsed time is not negative"
+    )]
+    fn turn(&mut self, now: Instant) -> Instant {
+        let elapsed = now.saturating_duration_since(self.start).as_secs_f64();
+        let turn = self.next.max((elapsed * self.frames_per_second).floor() as u64);
+        self.next = turn + 1;
+        let span = Duration::try_from_secs_f64(turn as f64 / self.frames_per_second).unwrap_or(Self::FAR);
+        self.start + span.min(Self::FAR)
+    }
+}
+
+/// What the thread owns.
+struct Worker {
+    name: Name,
+    camera: Box<dyn Camera>,
+    delay: Duration,
+    pool: Pool,
+    telemetry: Telemetry,
+    stop: CancellationToken,
+    sink: FrameSink,
+    runtime: Handle,
+    sequence: u64,
+}
+
+impl Worker {
+    fn run(mut self, mut turns: Turns) {
+        let runtime = self.runtime.clone();
+        let stop = self.stop.clone();
+        while let Some(Some(trigger)) = runtime.block_on(stop.run_until_cancelled(turns.next())) {
+            match self.camera.capture(&self.pool) {
+                Ok(Some(shot)) => {
+                    let frame = self.frame(shot, trigger);
+                    if !self.deliver(frame) {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                Err(error @ DeviceError::Unreadable { .. }) => self.tell_unreadable(&error),
+                Err(error @ DeviceError::Failed { .. }) => return self.tell_unreadable(&error),
+            }
+        }
+    }
+
+    fn tell_unreadable(&self, error: &DeviceError) {
+        self.telemetry.tell(Event::FrameUnreadable, format_args!("camera {}: {error}", self.name));
+    }
+
+    /// A shot as a frame. The trigger knows better than the device which part it was for.
+    fn frame(&mut self, shot: Shot, trigger: Option<Trigger>) -> Arc<Frame> {
+        let part = trigger.and_then(|trigger| trigger.part).or(shot.part);
+        let captured: Monotonic = shot.captured - self.delay;
+        let frame = Frame { camera: self.name.clone(), sequence: self.sequence, captured, part, image: shot.image };
+        self.sequence += 1;
+        Arc::new(frame)
+    }
+
+    /// Hands the frame on; whether anybody will want another.
+    fn deliver(&self, frame: Arc<Frame>) -> bool {
+        let sequence = frame.sequence;
+        self.telemetry.tell(Event::FrameCaptured, format_args!("camera {}: frame {sequence}", self.name));
+        match self.runtime.block_on(self.stop.run_until_cancelled(self.sink.send(frame))) {
+            None | Some(Delivery::Closed) => false,
+            Some(Delivery::Delivered) => true,
+            Some(Delivery::Superseded(older)) => {
+                let detail = format_args!("camera {}: frame {} by frame {sequence}", self.name, older.sequence);
+                self.telemetry.tell(Event::FrameSuperseded, detail);
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

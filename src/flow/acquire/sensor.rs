@@ -1,0 +1,187 @@
+//! Sensor text from the outside world: a file, standard input, TCP both ways, MQTT messages handed in by the app.
+//!
+//! Promises: a line is stamped when it is complete; one that is too long or cannot be understood is counted and the
+//! stream goes on; blank lines mean nothing; every wait races the stop token. Does not interpret a line (see `lines`).
+
+mod framing;
+mod tcp;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use tokio::io::AsyncRead;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::codec::FramedRead;
+use tokio_util::sync::CancellationToken;
+
+use super::DeviceError;
+use super::lines::{self, Arrival};
+use crate::clock::{self, Monotonic};
+use crate::config::{Sensor, SensorSource};
+use crate::flow::Reading;
+use crate::name::Name;
+use crate::telemetry::{Event, Telemetry};
+use framing::{BoundedLines, BrokenLine};
+
+/// A sensor at work.
+#[derive(Debug)]
+pub struct SensorTask {
+    /// Where it listens, for a sensor that does.
+    pub local_addr: Option<SocketAddr>,
+    /// Its task, which ends with its source, with the token or when nobody takes its readings.
+    pub handle: JoinHandle<()>,
+}
+
+/// Opens the sensor `name` and sends its readings to `out`. When it returns, a listener is bound and a file is open.
+/// `messages` are the payloads of an MQTT sensor's topic, one line each; other sensors take none.
+///
+/// # Errors
+/// [`DeviceError::Failed`] when the source cannot be opened, or an MQTT sensor has no messages to read.
+pub async fn open_sensor(
+    name: Name,
+    settings: &Sensor,
+    messages: Option<mpsc::Receiver<Vec<u8>>>,
+    telemetry: Telemetry,
+    out: mpsc::Sender<Reading>,
+    stop: CancellationToken,
+) -> Result<SensorTask, DeviceError> {
+    let device = format!("sensor {name}");
+    let ear = Ear { name, settings: Arc::new(settings.clone()), telemetry, out, stop };
+    let mut local_addr = None;
+    let handle = match &settings.source {
+        SensorSource::File(path) => {
+            let file = tokio::fs::File::open(path).await;
+            let file =
+                file.map_err(|error| DeviceError::failed(&format_args!("{device}: {}", path.display()), &error))?;
+            tokio::spawn(async move { ear.follow_to_end(file).await })
+        }
+        SensorSource::Stdin => {
+            let stdin = stdin().map_err(|error| DeviceError::failed(&device, &error))?;
+            tokio::spawn(async move { ear.follow_to_end(stdin).await })
+        }
+        SensorSource::TcpListen(address) => {
+            let bound = tcp::bind(*address).await;
+            let (listener, bound) = bound
+                .map_err(|error| DeviceError::failed(&format_args!("{device}: cannot listen on {address}"), &error))?;
+            local_addr = Some(bound);
+            tokio::spawn(tcp::listen(listener, ear))
+        }
+        SensorSource::TcpConnect(address) => tokio::spawn(tcp::connect(address.clone(), ear)),
+        SensorSource::Mqtt(topic) => {
+            let messages = messages
+                .ok_or_else(|| DeviceError::failed(&device, &format_args!("nobody subscribes to the topic {topic}")))?;
+            tokio::spawn(async move { ear.follow_messages(messages).await })
+        }
+    };
+    Ok(SensorTask { local_addr, handle })
+}
+
+/// Whether there is more to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// The source has ended.
+    End,
+    /// Stopped, or nobody takes readings any more.
+    Stop,
+}
+
+/// What understands the lines of one sensor, shared by its connections.
+#[derive(Debug, Clone)]
+struct Ear {
+    name: Name,
+    settings: Arc<Sensor>,
+    telemetry: Telemetry,
+    out: mpsc::Sender<Reading>,
+    stop: CancellationToken,
+}
+
+impl Ear {
+    /// Hears every line of `stream`.
+    async fn follow(&self, stream: impl AsyncRead + Unpin) -> std::io::Result<Heard> {
+        let mut lines = FramedRead::new(stream, BoundedLines::new(self.settings.max_line_bytes));
+        loop {
+            match self.stop.run_until_cancelled(lines.next()).await {
+                None => return Ok(Heard::Stop),
+                Some(None) => return Ok(Heard::End),
+                Some(Some(line)) => {
+                    if !self.hear(line?).await {
+                        return Ok(Heard::Stop);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn follow_to_end(&self, stream: impl AsyncRead + Unpin) {
+        if let Err(error) = self.follow(stream).await {
+            tracing::warn!("sensor {}: {error}; nothing more is read", self.name);
+        }
+    }
+
+    async fn follow_messages(&self, mut messages: mpsc::Receiver<Vec<u8>>) {
+        while let Some(Some(message)) = self.stop.run_until_cancelled(messages.recv()).await {
+            let line = framing::whole_message(message, self.settings.max_line_bytes);
+            if !self.hear(line).await {
+                return;
+            }
+        }
+    }
+
+    /// Takes one line; whether anybody wants another.
+    async fn hear(&self, line: Result<String, BrokenLine>) -> bool {
+        let name = &self.name;
+        match line {
+            Ok(line) if line.trim().is_empty() => true,
+            Ok(line) => match lines::parse(&line, name, &self.settings, self.arrival()) {
+                Ok(reading) => {
+                    self.telemetry.tell(Event::ReadingTaken, format_args!("sensor {name}: part {:?}", reading.part));
+                    matches!(self.stop.run_until_cancelled(self.out.send(reading)).await, Some(Ok(())))
+                }
+                Err(error) => {
+                    self.telemetry.tell(Event::ReadingGarbled, format_args!("sensor {name}: {error}"));
+                    true
+                }
+            },
+            Err(BrokenLine::TooLong) => {
+                let most = self.settings.max_line_bytes;
+                self.telemetry
+                    .tell(Event::ReadingTooLong, format_args!("sensor {name}: a line of more than {most} bytes"));
+                true
+            }
+            Err(BrokenLine::NotUtf8) => {
+                self.telemetry.tell(Event::ReadingGarbled, format_args!("sensor {name}: a line that is not UTF-8"));
+                true
+            }
+        }
+    }
+
+    fn arrival(&self) -> Arrival {
+        let synchronised = self.settings.time_key.is_some() && clock::synchronised();
+        Arrival { at: Monotonic::now(), utc: jiff::Timestamp::now(), synchronised }
+    }
+}
+
+/// Standard input through a thread of its own, for a read from a terminal cannot be called off; the thread ends with
+/// the input or the process.
+fn stdin() -> std::io::Result<tokio::io::DuplexStream> {
+    use std::io::Read as _;
+    use tokio::io::AsyncWriteExt as _;
+
+    let runtime = tokio::runtime::Handle::current();
+    let (stream, mut feed) = tokio::io::duplex(8192);
+    std::thread::Builder::new().name("stdin".into()).spawn(move || {
+        let mut chunk = [0; 4096];
+        let mut stdin = std::io::stdin().lock();
+        while let Ok(count @ 1..) = stdin.read(&mut chunk) {
+            if runtime.block_on(feed.write_all(&chunk[..count])).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Two statistics of a picture that rules may ask for: how bright, how sharp. Pure.
+//!
+//! Luminance is `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), scaled to 0 to 255 whatever the depth.
+
+use crate::flow::{Image, PixelFormat};
+
+/// The mean luminance, 0 (black) to 1 (white).
+#[must_use]
+pub fn brightness(image: &Image) -> f64 {
+    let mut row = vec![0.0; side(image.width())];
+    let mut sum = 0.0;
+    for y in 0..side(image.height()) {
+        luminance(image, y, &mut row);
+        sum += row.iter().sum::<f64>();
+    }
+    (sum / (f64::from(image.width()) * f64::from(image.height())) / 255.0).clamp(0.0, 1.0)
+}
+
+/// The variance of the Laplacian of the luminance in 0 to 255; low when the picture is out of focus.
+///
+/// The Laplacian is `up + down + left + right - 4 * centre`, taken where all four neighbours exist; a picture of fewer
+/// than 3 rows or columns has none, and 0. Source: Pech-Pacheco, Cristobal, Chamorro-Martinez and Fernandez-Valdivia,
+/// "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000.
+#[must_use]
+pub fn sharpness(image: &Image) -> f64 {
+    let (width, height) = (side(image.width()), side(image.height()));
+    if width < 3 || height < 3 {
+        return 0.0;
+    }
+    let mut rows = [vec![0.0; width], vec![0.0; width], vec![0.0; width]];
+    luminance(image, 0, &mut rows[1]);
+    luminance(image, 1, &mut rows[2]);
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for y in 1..height - 1 {
+        rows.rotate_left(1);
+        luminance(image, y + 1, &mut rows[2]);
+        let [above, here, below] = &rows;
+        let neighbours = above[1..].iter().zip(&below[1..]).zip(here.windows(3));
+        for ((up, down), across) in neighbours {
+            let laplacian = up + down + across[0] + across[2] - 4.0 * across[1];
+            sum += laplacian;
+            squares += laplacian * laplacian;
+        }
+    }
+    let count = f64::from(image.width() - 2) * f64::from(image.height() - 2);
+    let mean = sum / count;
+    (squares / count - mean * mean).max(0.0)
+}
+
+const fn side(pixels: u32) -> usize {
+    pixels as usize
+}
+
+/// Writes the luminance of row `y`, 0 to 255, into `row`.
+fn luminance(image: &Image, y: usize, row: &mut [f64]) {
+    /// 65,535 is 255 times this.
+    const WORDS_PER_BYTE: f64 = 257.0;
+    let format = image.format();
+    let stride = side(image.width()) * format.channels() * format.bytes_per_channel();
+    let bytes = &image.bytes()[y * stride..(y + 1) * stride];
+    let grey = |&[grey]: &[u16; 1]| f64::from(grey) / WORDS_PER_BYTE;
+    let colour = |&[red, green, blue]: &[u16; 3]| weigh(red.into(), green.into(), blue.into()) / WORDS_PER_BYTE;
+    match format {
+        PixelFormat::Grey8 => fill(row, bytes, |&[grey]| f64::from(grey)),
+        PixelFormat::Grey16 => fill(row, words(bytes), grey),
+        PixelFormat::Rgb8 => fill(row, bytes, |&[red, green, blue]| weigh(red.into(), green.into(), blue.into())),
+        PixelFormat::Rgb16 => fill(row, words(bytes), colour),
+    }
+}
+
+fn fill<T, const CHANNELS: usize>(row: &mut [f64], channels: &[T], luminance: impl Fn(&[T; CHANNELS]) -> f64) {
+    let (pixels, _) = channels.as_chunks::<CHANNELS>();
+    for (to, pixel) in row.iter_mut().zip(pixels) {
+        *to = luminance(pixel);
+    }
+}
+
+/// A row as 16-bit words: rows start on word borders, for a pixel of these formats is a whole number of words.
+fn words(bytes: &[u8]) -> &[u16] {
+    bytemuck::cast_slice(bytes)
+}
+
+fn weigh(red: f64, green: f64, blue: f64) -> f64 {
+    0.299 * red + 0.587 * green + 0.114 * blue
+}
+
+#[cfg(test)]
+mod tests;

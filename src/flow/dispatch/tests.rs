@@ -1,0 +1,235 @@
+//! The stage as it runs, with a door, cameras and a road that are held by hand. Time is tokio's paused clock.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::task::JoinHandle;
+
+use super::fakes::{at, frame, id, name, reading, valued};
+use super::*;
+use crate::flow::frames::{self, FrameSink};
+use crate::flow::{Note, bound};
+use crate::value::Value;
+
+/// A door that knows some parts already, and remembers who asked.
+#[derive(Default)]
+struct Door {
+    answers: BTreeMap<&'static str, Admitted>,
+    asked: Mutex<Vec<(String, bool)>>,
+}
+
+impl Admission for Door {
+    fn admit(&self, part: PartId, triggered: bool) -> BoxFuture<'_, Admitted> {
+        self.asked.lock().unwrap().push((part.to_string(), triggered));
+        let answer = self.answers.get(part.as_str()).cloned().unwrap_or(Admitted::Accepted);
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// The stage at work, and everything around it.
+struct Bench {
+    cameras: BTreeMap<&'static str, FrameSink>,
+    readings: Option<mpsc::Sender<Reading>>,
+    triggers: mpsc::Receiver<Trigger>,
+    parts: mpsc::Receiver<Part>,
+    door: Arc<Door>,
+    telemetry: Telemetry,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// Cameras that may wait, of which all are expected; the sensor `gate` triggers a camera with a queue of one.
+fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers: &[(&'static str, Admitted)]) -> Bench {
+    let (sinks, sources): (Vec<_>, Vec<_>) = cameras.iter().map(|_| frames::queue(bound::FRAMES, true)).unzip();
+    let (readings, reading_inlet) = mpsc::channel(bound::READINGS);
+    let (trigger, triggers) = mpsc::channel(1);
+    let (out, parts) = mpsc::channel(1);
+    let inlets = Inlets {
+        frames: cameras.iter().copied().map(name).zip(sources).collect(),
+        readings: reading_inlet,
+        triggers: [(name("gate"), vec![(name("top"), trigger)])].into(),
+    };
+    let settings = DispatchSettings {
+        join: config::Join { window: WINDOW, keep_readings: 10 * WINDOW, waiting_readings: 16, open_parts },
+        line: config::Line { recipe: name("mono"), run: name("r"), recipe_key: Some("recipe".into()) },
+        cameras: cameras.iter().copied().map(name).collect(),
+        sensors: sensors.iter().copied().map(name).collect(),
+    };
+    let door = Arc::new(Door { answers: answers.iter().cloned().collect(), asked: Mutex::default() });
+    let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
+    let plan = Arc::new(Plan::without_models(Vec::new()));
+    let asked: Arc<dyn Admission> = Arc::<Door>::clone(&door);
+    let task = tokio::spawn(run(inlets, settings, plan, asked, telemetry.clone(), out, stop.clone()));
+    let cameras = cameras.iter().copied().zip(sinks).collect();
+    Bench { cameras, readings: Some(readings), triggers, parts, door, telemetry, stop, task }
+}
+
+impl Bench {
+    async fn shoot(&self, camera: &str, part: &str) {
+        let _delivered = self.cameras[camera].send(frame(camera, Some(part), at(0))).await;
+    }
+
+    async fn say(&self, reading: Reading) {
+        self.readings.as_ref().unwrap().send(reading).await.unwrap();
+    }
+
+    async fn next(&mut self) -> Option<(String, Vec<Note>)> {
+        self.parts.recv().await.map(|part| (part.id.to_string(), part.notes))
+    }
+
+    /// The ids of all parts still to come, once the cameras and sensors are gone.
+    async fn rest(&mut self) -> Vec<String> {
+        self.cameras.clear();
+        self.readings = None;
+        let mut rest = Vec::new();
+        while let Some((part, _)) = self.next().await {
+            rest.push(part);
+        }
+        rest
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stage_ends_with_its_cameras_though_sensors_still_talk() {
+    let mut bench = start(&["top"], &[], 4, &[]);
+    let shots = async {
+        for part in ["a", "b", "c"] {
+            bench.cameras["top"].send(frame("top", Some(part), at(0))).await;
+        }
+    };
+    let parts = async { [bench.parts.recv().await, bench.parts.recv().await, bench.parts.recv().await] };
+    let ((), parts) = tokio::join!(shots, parts);
+    assert_eq!(parts.map(|part| part.unwrap().id), ["a", "b", "c"].map(id));
+    bench.cameras.clear();
+    assert!(bench.next().await.is_none());
+    bench.task.await.unwrap();
+    assert_eq!(bench.telemetry.count(Event::PartJoined), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_waits_one_window_for_what_is_missing() {
+    let mut bench = start(&["top"], &["scale"], 4, &[]);
+    let begun = Instant::now();
+    bench.shoot("top", "a").await;
+    assert_eq!(bench.next().await, Some(("a".into(), vec![Note::MissingReading { sensor: name("scale") }])));
+    assert!((WINDOW..2 * WINDOW).contains(&begun.elapsed()));
+    bench.say(reading("scale", Some("b"), at(0))).await;
+    bench.shoot("top", "b").await;
+    assert_eq!(bench.next().await, Some(("b".into(), vec![])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fast_camera_waits_for_a_slow_one_and_no_part_is_torn() {
+    let mut bench = start(&["side", "top"], &[], 2, &[]);
+    let top = bench.cameras.remove("top").unwrap();
+    let fast = tokio::spawn(async move {
+        for index in 0..20 {
+            top.send(frame("top", Some(&format!("p{index}")), at(0))).await;
+        }
+    });
+    for index in 0..20 {
+        tokio::time::sleep(WINDOW / 4).await;
+        bench.shoot("side", &format!("p{index}")).await;
+        assert_eq!(bench.next().await, Some((format!("p{index}"), vec![])));
+    }
+    fast.await.unwrap();
+    assert!(bench.rest().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_road_is_full_no_window_runs() {
+    let mut bench = start(&["side", "top"], &[], 4, &[]);
+    bench.shoot("top", "late").await;
+    for part in ["a", "b"] {
+        bench.shoot("top", part).await;
+        bench.shoot("side", part).await;
+    }
+    tokio::time::sleep(10 * WINDOW).await;
+    bench.shoot("side", "late").await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(bench.next().await.unwrap());
+    }
+    seen.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(seen, ["a", "b", "late"].map(|part| (part.to_owned(), vec![])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_is_let_in_before_its_picture_and_always_becomes_a_part() {
+    let mut bench = start(&["top"], &[], 4, &[]);
+    bench.say(reading("gate", Some("a"), at(5))).await;
+    let trigger = bench.triggers.recv().await.unwrap();
+    assert_eq!(trigger, Trigger { part: Some(id("a")), at: at(5) });
+    assert_eq!(*bench.door.asked.lock().unwrap(), [("a".to_owned(), true)]);
+    bench.shoot("top", "a").await;
+    assert_eq!(bench.next().await, Some(("a".into(), vec![])));
+    assert_eq!(bench.door.asked.lock().unwrap().len(), 1, "the door is not asked twice");
+
+    bench.say(reading("gate", None, at(9))).await;
+    let part = bench.triggers.recv().await.unwrap().part.unwrap();
+    assert_eq!(bench.next().await, Some((part.to_string(), vec![Note::MissingFrame { camera: name("top") }])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_without_room_is_not_let_in() {
+    let mut bench =
+        start(&["top"], &[], 4, &[("d", Admitted::Duplicate), ("r", Admitted::Refused { why: "full".into() })]);
+    for part in ["a", "b"] {
+        bench.say(reading("gate", Some(part), at(0))).await;
+    }
+    assert_eq!(bench.next().await.unwrap().0, "a");
+    assert_eq!(bench.telemetry.count(Event::TriggerOverrun), 1);
+    assert_eq!(*bench.door.asked.lock().unwrap(), [("a".to_owned(), true)]);
+    assert!(bench.triggers.recv().await.is_some());
+    for part in ["d", "r"] {
+        bench.say(reading("gate", Some(part), at(0))).await;
+    }
+    bench.readings = None;
+    assert!(bench.triggers.recv().await.is_none(), "no picture is taken of a part that was not let in");
+    assert!(bench.rest().await.is_empty());
+    assert_eq!(bench.telemetry.count(Event::PartDuplicate), 1);
+    assert_eq!(bench.telemetry.count(Event::PartRefused), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_door_turns_parts_away_and_that_is_counted() {
+    let mut bench =
+        start(&["top"], &[], 4, &[("d", Admitted::Duplicate), ("r", Admitted::Refused { why: "full".into() })]);
+    for part in ["d", "r", "a"] {
+        bench.shoot("top", part).await;
+    }
+    assert_eq!(bench.rest().await, ["a"]);
+    assert_eq!(bench.telemetry.count(Event::PartDuplicate), 1);
+    assert_eq!(bench.telemetry.count(Event::PartRefused), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_closes_what_is_open_with_what_has_come() {
+    let mut bench = start(&["side", "top"], &[], 1, &[]);
+    bench.shoot("top", "a").await;
+    bench.say(reading("gate", Some("a"), at(0))).await;
+    assert!(bench.triggers.recv().await.is_some(), "part a is open");
+    bench.shoot("side", "a").await;
+    bench.shoot("top", "never opened").await;
+    bench.stop.cancel();
+    let (part, notes) = bench.next().await.unwrap();
+    assert_eq!((part.as_str(), notes), ("a", vec![]));
+    bench.task.await.unwrap();
+    assert!(bench.parts.recv().await.is_none_or(|part| part.id == id("never opened")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_may_name_the_recipe() {
+    let mut bench = start(&["top"], &["type"], 4, &[]);
+    let text = |text: &str| Value::Text(text.into());
+    for (part, value, want) in
+        [("a", text("poly"), "poly"), ("b", text("no name"), "mono"), ("c", Value::Number(7.0), "7")]
+    {
+        bench.say(valued("type", Some(part), at(0), "recipe", value)).await;
+        bench.shoot("top", part).await;
+        assert_eq!(bench.parts.recv().await.unwrap().recipe, name(want));
+    }
+}

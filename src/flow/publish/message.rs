@@ -1,0 +1,390 @@
+//! Messages: the wire structs, their topics, and how a verdict is put into words.
+//!
+//! Every message is one JSON object with a `schema` of the form `kenpin.<kind>/<major>`. Within a major, fields are only
+//! added. Pure: time is handed in. What a field means is told by its docstring, which [`schemas`] exports.
+
+mod compose;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, schema_for};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::outbox::Publication;
+use crate::config::Thresholds;
+use crate::flow::verdict::{Decision, Reason};
+use crate::flow::{ClassScore, Findings, Note, Placement, StageTimes};
+use crate::models::passport::Tier;
+use crate::name::Name;
+use crate::telemetry::Event;
+use crate::value::Value;
+
+pub use compose::{Origin, Stamp, compose, compose_interrupted};
+
+/// The `schema` of a [`VerdictMessage`].
+pub const VERDICT: &str = "kenpin.verdict/1";
+/// The `schema` of a [`StatusMessage`].
+pub const STATUS: &str = "kenpin.status/1";
+/// The `schema` of a [`BirthMessage`].
+pub const BIRTH: &str = "kenpin.birth/1";
+/// The `schema` of a [`CountersMessage`].
+pub const COUNTERS: &str = "kenpin.counters/1";
+
+/// One verdict on one part. (device, epoch, seq) identifies it; whoever has seen that triple drops the message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VerdictMessage {
+    /// `kenpin.verdict/1`.
+    pub schema: String,
+    /// The device that judged.
+    pub device: Name,
+    /// The identity of the device's journal: a new one begins at seq 1 again.
+    pub epoch: Uuid,
+    /// The sequence number within the epoch: from 1, without gaps.
+    pub seq: u64,
+    /// The production run.
+    pub run: String,
+    /// The recipe in force for the part; null for a part that was interrupted.
+    pub recipe: Option<Name>,
+    /// The part's identity within the run.
+    pub part: String,
+    /// Whether the line gave the part its identity; otherwise the daemon made one.
+    pub part_id_given: bool,
+    /// What becomes of the part.
+    pub verdict: Decision,
+    /// The fused probability of a defect, 0 to 1; null when nothing could be fused.
+    pub score: Option<f64>,
+    /// Why, at least one.
+    pub reasons: Vec<Reason>,
+    /// The thresholds the score was held against; null when no panel was reached.
+    pub thresholds: Option<Thresholds>,
+    /// The fused probability of each label, where fusion works by classes.
+    pub fused: Vec<ClassScore>,
+    /// The members' votes, in the order of the panel.
+    pub votes: Vec<VoteMessage>,
+    /// The gates' answers, in the order they were asked.
+    pub gates: Vec<AnswerMessage>,
+    /// The names of the routes taken: gates first, the judging route last.
+    pub route: Vec<Name>,
+    /// What joining found amiss.
+    pub notes: Vec<Note>,
+    /// The part's readings: values by key, by sensor.
+    pub readings: BTreeMap<Name, BTreeMap<String, Value>>,
+    /// The part's frames.
+    pub frames: Vec<FrameMessage>,
+    /// The hash of the plan: two verdicts with one plan hash were judged alike. Null for a part that was interrupted.
+    pub plan: Option<String>,
+    /// When the part's first frame was taken (for an interrupted part: when it was accepted), UTC.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub captured: Option<Timestamp>,
+    /// When the verdict was reached, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub judged: Timestamp,
+    /// Whether the system clock was synchronised when the verdict was reached.
+    pub clock_synchronised: bool,
+    /// Where the time went; null for a part that was interrupted.
+    pub milliseconds: Option<PartTimes>,
+    /// Everything that was not as asked for, one sentence each: fallbacks and members without an answer.
+    pub degraded: Vec<String>,
+}
+
+impl VerdictMessage {
+    /// The message as JSON under its sequence number: what the journal keeps and the broker gets.
+    #[must_use]
+    pub fn into_body(mut self, seq: u64) -> Vec<u8> {
+        self.seq = seq;
+        json(&self)
+    }
+}
+
+/// Milliseconds from capture to verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PartTimes {
+    /// From the first frame's capture to the end of joining.
+    pub join: f64,
+    /// From the end of joining to the verdict.
+    pub infer: f64,
+    /// From the first frame's capture to the verdict.
+    pub total: f64,
+}
+
+/// One member's vote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VoteMessage {
+    /// The index of the member in the panel.
+    pub member: usize,
+    /// The member's weight.
+    pub weight: f64,
+    /// The probability of a defect, 0 to 1; null when the member failed.
+    pub score: Option<f64>,
+    /// The answer behind the vote.
+    #[serde(flatten)]
+    pub answer: AnswerMessage,
+}
+
+/// One model's answer to one frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AnswerMessage {
+    /// The model.
+    pub model: Name,
+    /// SHA-256 of the model file, in hex.
+    pub sha256: String,
+    /// The rung the model stands on.
+    pub tier: Tier,
+    /// Whose frame it saw; null when the part had no frame for it.
+    pub camera: Option<Name>,
+    /// What it found; null when it failed.
+    pub findings: Option<Findings>,
+    /// Why it found nothing, in one sentence.
+    pub failure: Option<String>,
+    /// Where the model ran; null when it could not be loaded.
+    pub placement: Option<Placement>,
+    /// Where the model's time went.
+    pub milliseconds: StageTimes,
+}
+
+/// One frame of a part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FrameMessage {
+    /// The camera.
+    pub camera: Name,
+    /// The camera's own count of frames, from 0.
+    pub sequence: u64,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// When it was taken, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub captured: Timestamp,
+}
+
+/// How the device is. Retained; the broker itself publishes `offline` when the connection is lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusMessage {
+    /// `kenpin.status/1`.
+    pub schema: String,
+    /// The device.
+    pub device: Name,
+    /// The identity of the device's journal.
+    pub epoch: Uuid,
+    /// Whether it inspects.
+    pub state: State,
+    /// The verdicts that wait for the broker.
+    pub backlog: Backlog,
+    /// The models that cannot judge.
+    pub stopped_models: Vec<StoppedModel>,
+    /// The sequence number of the last verdict in the journal, 0 before the first.
+    pub last_seq: u64,
+}
+
+impl StatusMessage {
+    /// The status of the device that was born with `birth`.
+    #[must_use]
+    pub fn new(
+        birth: &BirthMessage,
+        state: State,
+        backlog: Backlog,
+        stopped_models: Vec<StoppedModel>,
+        last_seq: u64,
+    ) -> Self {
+        let (schema, device, epoch) = (STATUS.into(), birth.device.clone(), birth.epoch);
+        Self { schema, device, epoch, state, backlog, stopped_models, last_seq }
+    }
+}
+
+/// Whether a device inspects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It inspects.
+    Online,
+    /// It is gone.
+    Offline,
+    /// It takes no more parts and sends what it has.
+    Draining,
+}
+
+/// The verdicts that wait for the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Backlog {
+    /// All of them.
+    pub waiting: u64,
+    /// Those that the broker has refused at least once.
+    pub refused: u64,
+}
+
+/// A model that cannot judge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StoppedModel {
+    /// The model.
+    pub model: Name,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// What the app knows of the running process and the publisher tells.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Health {
+    /// The models that cannot judge.
+    pub stopped_models: Vec<StoppedModel>,
+    /// The latencies so far; `None` before the first verdict.
+    pub latency: Option<Latency>,
+}
+
+/// A summary of the milliseconds from capture to verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// How many verdicts it is over.
+    pub parts: u64,
+    /// Half of the parts took at most this.
+    pub p50: f64,
+    /// 99 of 100 parts took at most this.
+    pub p99: f64,
+    /// The slowest part.
+    pub max: f64,
+}
+
+/// What the device is and judges with. Retained, told at every connect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BirthMessage {
+    /// `kenpin.birth/1`.
+    pub schema: String,
+    /// The device.
+    pub device: Name,
+    /// The version of Kenpin.
+    pub version: String,
+    /// The identity of the device's journal.
+    pub epoch: Uuid,
+    /// The production run.
+    pub run: Name,
+    /// The recipe in force at the start.
+    pub recipe: Name,
+    /// The hash of the plan.
+    pub plan: String,
+    /// The models of the plan.
+    pub models: Vec<BornModel>,
+    /// When the process started, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub started: Timestamp,
+}
+
+impl BirthMessage {
+    /// The birth of a process that starts now.
+    #[must_use]
+    pub fn new(origin: &Origin, recipe: Name, plan: String, models: Vec<BornModel>) -> Self {
+        let Origin { device, epoch, run } = origin.clone();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { schema: BIRTH.into(), device, version, epoch, run, recipe, plan, models, started: Timestamp::now() }
+    }
+}
+
+/// A model of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BornModel {
+    /// The model.
+    pub model: Name,
+    /// SHA-256 of the model file, in hex.
+    pub sha256: String,
+    /// The rung the model stands on.
+    pub tier: Tier,
+    /// Where it runs, with the nodes of its graph by provider; null when it could not be loaded.
+    pub placement: Option<Placement>,
+}
+
+/// What was counted since the start of the process.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct CountersMessage {
+    /// `kenpin.counters/1`.
+    pub schema: String,
+    /// The device.
+    pub device: Name,
+    /// The identity of the device's journal.
+    pub epoch: Uuid,
+    /// Seconds since the process started to publish.
+    pub uptime_seconds: f64,
+    /// How often each event was told.
+    pub counters: BTreeMap<Event, u64>,
+    /// Milliseconds from capture to verdict; null before the first.
+    pub latency: Option<Latency>,
+}
+
+impl CountersMessage {
+    /// The counters of the device that was born with `birth`.
+    #[must_use]
+    pub fn new(
+        birth: &BirthMessage,
+        counters: BTreeMap<Event, u64>,
+        uptime: Duration,
+        latency: Option<Latency>,
+    ) -> Self {
+        let (schema, device, epoch) = (COUNTERS.into(), birth.device.clone(), birth.epoch);
+        Self { schema, device, epoch, uptime_seconds: uptime.as_secs_f64(), counters, latency }
+    }
+}
+
+/// The topics of one device: `kenpin/v1/<device>/...`. `command/<verb>` and `reply` are reserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    root: String,
+}
+
+impl Topics {
+    /// The topics of `device`.
+    #[must_use]
+    pub fn new(device: &Name) -> Self {
+        Self { root: format!("kenpin/v1/{device}") }
+    }
+
+    /// Where verdicts go.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        format!("{}/verdict", self.root)
+    }
+
+    /// The retained status.
+    #[must_use]
+    pub fn status(&self, message: &StatusMessage) -> Publication {
+        self.publication("status", json(message), true)
+    }
+
+    /// The retained birth.
+    #[must_use]
+    pub fn birth(&self, message: &BirthMessage) -> Publication {
+        self.publication("birth", json(message), true)
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn counters(&self, message: &CountersMessage) -> Publication {
+        self.publication("counters", json(message), false)
+    }
+
+    fn publication(&self, last: &str, body: Vec<u8>, retain: bool) -> Publication {
+        Publication { topic: format!("{}/{last}", self.root), body, retain }
+    }
+}
+
+/// The JSON Schema of each message, by its name.
+#[must_use]
+pub fn schemas() -> serde_json::Value {
+    serde_json::json!({
+        VERDICT: schema_for!(VerdictMessage),
+        STATUS: schema_for!(StatusMessage),
+        BIRTH: schema_for!(BirthMessage),
+        COUNTERS: schema_for!(CountersMessage),
+    })
+}
+
+/// JSON of a message. Our messages have text keys only, so this cannot fail; if it did, the log would say so.
+fn json(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).unwrap_or_else(|error| {
+        tracing::error!("a message could not be put into JSON: {error}");
+        b"null".to_vec()
+    })
+}
+
+#[cfg(test)]
+mod tests;

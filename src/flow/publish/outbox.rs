@@ -1,0 +1,313 @@
+//! The outbox: which verdict is sent next, and when one counts as sent.
+//!
+//! Owns the window of publications in flight over one connection. Promises: verdicts are first sent in the order of their
+//! sequence numbers; a verdict counts as sent exactly when its PUBACK has a reason code below 0x80; a refused one stays in the
+//! journal, is counted, told and sent again with growing pauses. A refused verdict keeps its place in the window, so a few bad
+//! ones hold nobody up, and a broker that refuses everything is not flooded.
+//! Deliberately remembers nothing across connections: the journal knows what is unsent, and a new connection starts there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Feed, Row};
+use crate::flow::bound;
+use crate::telemetry::{Event, Telemetry};
+
+/// The first MQTT reason code that means refusal; everything below counts as sent (0x10: nobody subscribed).
+pub const REFUSED_FROM: u8 = 0x80;
+
+/// How long a broker may leave everything in flight unacknowledged before the connection counts as lost: it answers pings, but
+/// it is of no use. Brokers acknowledge within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A message for the broker, at `QoS` 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// The topic.
+    pub topic: String,
+    /// The payload: UTF-8 JSON.
+    pub body: Vec<u8>,
+    /// Whether the broker keeps it for later subscribers.
+    pub retain: bool,
+}
+
+/// What became of a publication that was handed to a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handed {
+    /// It is on the wire under this packet identifier; the acknowledgement will name it.
+    InFlight(u16),
+    /// It breaks a limit the broker stated, so it was not sent: the reason code the broker would have given.
+    Refused(u8),
+}
+
+/// The broker's answer to one publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The packet identifier that was handed out.
+    pub packet: u16,
+    /// The MQTT 5 reason code of the PUBACK.
+    pub code: u8,
+}
+
+/// One live connection to a broker. Errors are one sentence and mean that the connection is lost.
+pub trait Link: Send {
+    /// How many publications may be unacknowledged at once, at least 1.
+    fn window(&self) -> usize;
+    /// Sends; returns once the publication is behind all earlier ones on the wire.
+    fn send(&mut self, publication: Publication) -> impl Future<Output = Result<Handed, String>> + Send;
+    /// Waits for the next acknowledgement. May be dropped and called again without loss.
+    fn acknowledged(&mut self) -> impl Future<Output = Result<Acknowledgement, String>> + Send;
+}
+
+/// How long to wait before trying again: doubling from `first` up to `cap`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// The pause after the first failure.
+    pub first: Duration,
+    /// The longest pause.
+    pub cap: Duration,
+}
+
+impl Default for Retry {
+    /// From half a second up to half a minute.
+    fn default() -> Self {
+        Self { first: Duration::from_millis(500), cap: Duration::from_secs(30) }
+    }
+}
+
+impl Retry {
+    /// The pause after this many failures in a row. `draw`, 0 to 1, spreads it over its upper half, so that devices that
+    /// lost the same broker do not all come back at once.
+    #[must_use]
+    pub fn after(self, failures: u32, draw: f64) -> Duration {
+        let doubled = self.first.saturating_mul(1 << failures.saturating_sub(1).min(20));
+        doubled.min(self.cap).mul_f64(0.5 + 0.5 * draw.clamp(0.0, 1.0))
+    }
+}
+
+/// A number drawn evenly from 0 to 1. The standard library's hash keys are its only source.
+#[must_use]
+pub fn draw() -> f64 {
+    let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or_default();
+    f64::from(bits) / f64::from(u32::MAX)
+}
+
+/// Why an outbox came to an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// After the stop signal: everything that the broker accepts is acknowledged.
+    Drained,
+    /// The connection was lost.
+    Lost(String),
+    /// The journal failed.
+    Journal(String),
+}
+
+/// What an acknowledgement is for.
+#[derive(Debug, Clone)]
+enum Ticket {
+    Verdict { seq: u64, refusals: u32 },
+    Note { topic: String },
+}
+
+/// A refused verdict waiting for its next try.
+#[derive(Debug, Clone, Copy)]
+struct Refusal {
+    refusals: u32,
+    due: Instant,
+}
+
+/// The publications of one connection.
+pub struct Outbox<'a> {
+    feed: &'a dyn Feed,
+    topic: String,
+    telemetry: &'a Telemetry,
+    retry: Retry,
+    committed: watch::Receiver<u64>,
+    /// Everything up to this sequence number was taken from the journal.
+    after: u64,
+    rows: VecDeque<Row>,
+    /// A note that was taken and has not been sent.
+    note: Option<Publication>,
+    /// When the broker last acknowledged something, or the first of those in flight was sent.
+    heard: Instant,
+    in_flight: BTreeMap<u16, Ticket>,
+    refused: BTreeMap<u64, Refusal>,
+}
+
+impl<'a> Outbox<'a> {
+    /// An outbox for a fresh connection that sends verdicts to `topic`.
+    pub fn new(feed: &'a dyn Feed, topic: String, telemetry: &'a Telemetry, retry: Retry) -> Self {
+        let committed = feed.committed();
+        let (rows, heard) = (VecDeque::new(), Instant::now());
+        let (in_flight, refused) = (BTreeMap::new(), BTreeMap::new());
+        Self { feed, topic, telemetry, retry, committed, after: 0, rows, note: None, heard, in_flight, refused }
+    }
+
+    /// Sends until the connection or the journal fails, or until it is drained after `stop`.
+    /// Publications from `notes` go out before verdicts.
+    pub async fn run(
+        &mut self,
+        link: &mut impl Link,
+        notes: &mut mpsc::Receiver<Publication>,
+        stop: &CancellationToken,
+    ) -> Ended {
+        loop {
+            let stopping = stop.is_cancelled();
+            if let Err(ended) = self.fill(link, notes).await {
+                return ended;
+            }
+            if stopping && self.is_drained(link) {
+                return Ended::Drained;
+            }
+            let room = self.in_flight.len() < window(link);
+            let due = self.refused.values().map(|refusal| refusal.due).min();
+            let settled = tokio::select! {
+                first = link.acknowledged() => self.settle(first, link).await,
+                Ok(()) = self.committed.changed() => Ok(()),
+                Some(note) = notes.recv(), if room => { self.note = Some(note); Ok(()) }
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(()),
+                () = stop.cancelled(), if !stopping => Ok(()),
+                () = tokio::time::sleep_until(self.heard + PATIENCE), if !self.in_flight.is_empty() => {
+                    Err(Ended::Lost(format!("no PUBACK within {PATIENCE:?}")))
+                }
+            };
+            if let Err(ended) = settled {
+                return ended;
+            }
+        }
+    }
+
+    /// Hands to the link what its window takes.
+    async fn fill(&mut self, link: &mut impl Link, notes: &mut mpsc::Receiver<Publication>) -> Result<(), Ended> {
+        while self.in_flight.len() < window(link) {
+            if let Some(note) = self.note.take().or_else(|| notes.try_recv().ok()) {
+                let ticket = Ticket::Note { topic: note.topic.clone() };
+                self.hand(link, note, ticket).await?;
+            } else if let Some((seq, refusals, body)) = self.next_verdict(window(link)).await? {
+                let publication = Publication { topic: self.topic.clone(), body, retain: false };
+                self.hand(link, publication, Ticket::Verdict { seq, refusals }).await?;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand(&mut self, link: &mut impl Link, publication: Publication, ticket: Ticket) -> Result<(), Ended> {
+        match link.send(publication).await.map_err(Ended::Lost)? {
+            Handed::InFlight(packet) => {
+                if self.in_flight.is_empty() {
+                    self.heard = Instant::now();
+                }
+                self.in_flight.insert(packet, ticket);
+                Ok(())
+            }
+            Handed::Refused(code) => self.refuse(ticket, code).await,
+        }
+    }
+
+    /// The next verdict to send: a refused one whose pause is over, else the next of the journal.
+    async fn next_verdict(&mut self, window: usize) -> Result<Option<(u64, u32, Vec<u8>)>, Ended> {
+        let now = Instant::now();
+        while let Some((seq, refusal)) =
+            self.refused.iter().find(|(_, refusal)| refusal.due <= now).map(|(s, r)| (*s, *r))
+        {
+            self.refused.remove(&seq);
+            let row = self.feed.waiting(seq - 1, 1).await.map_err(Ended::Journal)?.pop();
+            if let Some((_, body)) = row.filter(|(found, _)| *found == seq) {
+                return Ok(Some((seq, refusal.refusals, body)));
+            }
+        }
+        if self.rows.is_empty() {
+            self.take_rows(window).await?;
+        }
+        Ok(self.rows.pop_front().map(|(seq, body)| (seq, 0, body)))
+    }
+
+    /// Reads as many unsent verdicts as have a place in the window.
+    async fn take_rows(&mut self, window: usize) -> Result<(), Ended> {
+        let verdicts = self.in_flight.values().filter(|ticket| matches!(ticket, Ticket::Verdict { .. })).count();
+        let room = window.saturating_sub(verdicts + self.refused.len());
+        let known = *self.committed.borrow_and_update();
+        if room == 0 || self.after >= known {
+            return Ok(());
+        }
+        self.rows = self.feed.waiting(self.after, room).await.map_err(Ended::Journal)?.into();
+        let last = self.rows.back().map_or(0, |(seq, _)| *seq);
+        // Fewer than asked for: there are no more up to what was committed when we asked.
+        self.after = if self.rows.len() < room { last.max(known) } else { last };
+        Ok(())
+    }
+
+    /// Settles this acknowledgement and all others that have come already, so that the journal commits them as one group.
+    async fn settle(&mut self, first: Result<Acknowledgement, String>, link: &mut impl Link) -> Result<(), Ended> {
+        self.heard = Instant::now();
+        let mut accepted = Vec::new();
+        let mut next = Some(first);
+        let mut lost = None;
+        while let Some(answer) = next {
+            let Acknowledgement { packet, code } = match answer {
+                Ok(answer) => answer,
+                Err(why) => {
+                    lost = Some(why);
+                    break;
+                }
+            };
+            match self.in_flight.remove(&packet) {
+                Some(ticket) if code >= REFUSED_FROM => self.refuse(ticket, code).await?,
+                Some(Ticket::Verdict { seq, .. }) => accepted.push(seq),
+                Some(Ticket::Note { .. }) => {}
+                None => tracing::warn!("the broker acknowledged packet {packet}, which is not in flight"),
+            }
+            next = link.acknowledged().now_or_never();
+        }
+        if !accepted.is_empty() {
+            self.feed.acknowledge(accepted.clone()).await.map_err(Ended::Journal)?;
+        }
+        for seq in accepted {
+            self.telemetry.tell(Event::VerdictPublished, format_args!("verdict {seq}"));
+        }
+        lost.map_or(Ok(()), |why| Err(Ended::Lost(why)))
+    }
+
+    async fn refuse(&mut self, ticket: Ticket, code: u8) -> Result<(), Ended> {
+        match ticket {
+            Ticket::Note { topic } => {
+                tracing::warn!("the broker refused a message on {topic}: reason code {code:#04x}");
+            }
+            Ticket::Verdict { seq, refusals } => {
+                let refusals = refusals + 1;
+                let pause = self.retry.after(refusals, draw());
+                self.refused.insert(seq, Refusal { refusals, due: Instant::now() + pause });
+                self.telemetry.tell(
+                    Event::VerdictRefused,
+                    format_args!("verdict {seq}: reason code {code:#04x}, refusal {refusals}, next try in {pause:?}"),
+                );
+                self.feed.refused(seq, code).await.map_err(Ended::Journal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more can be sent but what was refused.
+    fn is_drained(&self, link: &impl Link) -> bool {
+        let nothing_left = self.after >= *self.committed.borrow() || self.refused.len() >= window(link);
+        self.in_flight.is_empty() && self.rows.is_empty() && self.note.is_none() && nothing_left
+    }
+}
+
+/// Our window, or the broker's where that is smaller.
+fn window(link: &impl Link) -> usize {
+    link.window().clamp(1, bound::PUBLICATIONS)
+}
+
+#[cfg(test)]
+mod tests;

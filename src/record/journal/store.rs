@@ -1,0 +1,358 @@
+//! The journal's file: the only place that speaks SQL. Owns the connection and the lock; leaves grouping to the writer.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite_migration::{M, Migrations};
+use rustix::fs::{FlockOperation, flock};
+use uuid::Uuid;
+
+use super::{Backlog, JournalError, OpenPart};
+use crate::config;
+use crate::flow::publish::Row;
+
+/// Marks an SQLite file as a Kenpin journal: the letters `KENP`.
+const APPLICATION: i64 = 0x4b45_4e50;
+
+/// The schema, one migration a version. A version that was released is never changed.
+const STEPS: &[M<'static>] = &[M::up(
+    "CREATE TABLE meta (
+         one INTEGER PRIMARY KEY CHECK (one = 1),
+         epoch TEXT NOT NULL,
+         next_seq INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE open_part (
+         run TEXT NOT NULL,
+         part TEXT NOT NULL,
+         opened_utc TEXT NOT NULL,
+         PRIMARY KEY (run, part)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE verdict (
+         seq INTEGER PRIMARY KEY,
+         run TEXT NOT NULL,
+         part TEXT NOT NULL,
+         body BLOB NOT NULL,
+         state TEXT NOT NULL CHECK (state IN ('waiting', 'acknowledged')),
+         refusal_code INTEGER,
+         refusals INTEGER NOT NULL DEFAULT 0,
+         UNIQUE (run, part)
+     ) STRICT;
+     CREATE INDEX verdict_waiting ON verdict (seq) WHERE state = 'waiting';
+     CREATE INDEX verdict_acknowledged ON verdict (seq) WHERE state = 'acknowledged';",
+)];
+
+/// Rows that one step of pruning removes: one group commit's worth.
+const PRUNED_AT_ONCE: u32 = 64;
+
+/// An open journal file.
+#[derive(Debug)]
+pub(super) struct Store {
+    connection: Connection,
+    path: PathBuf,
+    log: PathBuf,
+    epoch: Uuid,
+    next_seq: u64,
+    backlog: Backlog,
+    /// Held as long as the store lives; the system gives it back even when the process is killed.
+    _lock: File,
+}
+
+impl Store {
+    pub(super) fn open(settings: &config::Journal) -> Result<Self, JournalError> {
+        let path = settings.path.as_path();
+        let lock = lock(path)?;
+        let mut connection = Connection::open(path).map_err(|error| explain(path, &error))?;
+        prepare(&mut connection, settings)?;
+        let (epoch, next_seq) = identity(&connection, path)?;
+        let backlog = Backlog { max_bytes: settings.max_bytes, ..Backlog::default() };
+        let log = beside(path, "-wal");
+        let mut store = Self { connection, path: path.to_owned(), log, epoch, next_seq, backlog, _lock: lock };
+        store.recount()?;
+        store.make_room()?;
+        Ok(store)
+    }
+
+    pub(super) const fn epoch(&self) -> Uuid {
+        self.epoch
+    }
+
+    pub(super) const fn last_seq(&self) -> u64 {
+        self.next_seq - 1
+    }
+
+    pub(super) const fn backlog(&self) -> Backlog {
+        self.backlog
+    }
+
+    pub(super) fn open_parts(&self) -> Result<Vec<OpenPart>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare("SELECT run, part, opened_utc FROM open_part ORDER BY opened_utc, part")?
+                .query_map([], |row| Ok(OpenPart { run: row.get(0)?, part: row.get(1)?, opened_utc: row.get(2)? }))?
+                .collect()
+        };
+        self.told(read())
+    }
+
+    pub(super) fn begin(&self) -> Result<(), JournalError> {
+        self.told(self.connection.execute_batch("BEGIN IMMEDIATE"))
+    }
+
+    /// Makes the group durable. The counter travels in the same transaction, so a number is never given twice.
+    pub(super) fn commit(&mut self) -> Result<(), JournalError> {
+        if self.connection.is_autocommit() {
+            let cause = "the group was taken back by a failure of the disk".into();
+            return Err(JournalError::Storage { path: self.path.clone(), cause });
+        }
+        let done = self
+            .connection
+            .prepare_cached("UPDATE meta SET next_seq = ?1")
+            .and_then(|mut update| update.execute(params![self.next_seq.cast_signed()]))
+            .and_then(|_| self.connection.execute_batch("COMMIT"));
+        self.told(done)
+    }
+
+    /// Takes the group back, and with it the numbers it had used.
+    pub(super) fn roll_back(&mut self) -> Result<(), JournalError> {
+        if !self.connection.is_autocommit() {
+            self.told(self.connection.execute_batch("ROLLBACK"))?;
+        }
+        self.next_seq = identity(&self.connection, &self.path)?.1;
+        self.recount()
+    }
+
+    /// The verdict that `part` has: `None` when it has none.
+    pub(super) fn verdict_of(&self, run: &str, part: &str) -> Result<Option<u64>, JournalError> {
+        let found = self
+            .connection
+            .prepare_cached("SELECT seq FROM verdict WHERE run = ?1 AND part = ?2")
+            .and_then(|mut query| query.query_row(params![run, part], |row| number(row, 0)).optional());
+        self.told(found)
+    }
+
+    pub(super) fn insert_open(&self, run: &str, part: &str, opened_utc: &str) -> Result<(), JournalError> {
+        self.change("INSERT INTO open_part (run, part, opened_utc) VALUES (?1, ?2, ?3)", params![run, part, opened_utc])
+            .map(drop)
+    }
+
+    /// Inserts a verdict under the next number and closes its part.
+    pub(super) fn insert_verdict(
+        &mut self,
+        run: &str,
+        part: &str,
+        body: super::Body,
+        waiting: bool,
+    ) -> Result<u64, JournalError> {
+        let seq = self.next_seq;
+        let state = if waiting { "waiting" } else { "acknowledged" };
+        self.change(
+            "INSERT INTO verdict (seq, run, part, body, state) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![seq.cast_signed(), run, part, body(seq), state],
+        )?;
+        self.change("DELETE FROM open_part WHERE run = ?1 AND part = ?2", params![run, part])?;
+        self.next_seq += 1;
+        self.backlog.waiting += u64::from(waiting);
+        Ok(seq)
+    }
+
+    pub(super) fn acknowledge(&mut self, seq: u64) -> Result<(), JournalError> {
+        let refused = self.change(
+            "UPDATE verdict SET refusal_code = NULL WHERE seq = ?1 AND refusal_code IS NOT NULL",
+            params![seq.cast_signed()],
+        )?;
+        let changed = self.change(
+            "UPDATE verdict SET state = 'acknowledged' WHERE seq = ?1 AND state = 'waiting'",
+            params![seq.cast_signed()],
+        )?;
+        self.backlog.refused = self.backlog.refused.saturating_sub(refused);
+        self.backlog.waiting = self.backlog.waiting.saturating_sub(changed);
+        Ok(())
+    }
+
+    pub(super) fn refuse(&mut self, seq: u64, code: u8) -> Result<(), JournalError> {
+        let first = self.change(
+            "UPDATE verdict SET refusal_code = 0 WHERE seq = ?1 AND state = 'waiting' AND refusal_code IS NULL",
+            params![seq.cast_signed()],
+        )?;
+        self.change(
+            "UPDATE verdict SET refusal_code = ?2, refusals = refusals + 1 WHERE seq = ?1 AND state = 'waiting'",
+            params![seq.cast_signed(), code],
+        )?;
+        self.backlog.refused += first;
+        Ok(())
+    }
+
+    pub(super) fn waiting(&self, after: u64, limit: usize) -> Result<Vec<Row>, JournalError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let read = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT seq, body FROM verdict WHERE state = 'waiting' AND seq > ?1 ORDER BY seq LIMIT ?2",
+                )?
+                .query_map(params![after.cast_signed(), limit], |row| Ok((number(row, 0)?, row.get(1)?)))?
+                .collect()
+        };
+        self.told(read())
+    }
+
+    /// Measures the file and its write-ahead log.
+    pub(super) fn measure(&mut self) -> Result<u64, JournalError> {
+        let pages = self.connection.query_row(
+            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+            [],
+            |row| number(row, 0),
+        );
+        let log = std::fs::metadata(&self.log).map_or(0, |file| file.len());
+        self.backlog.bytes = self.told(pages)? + log;
+        Ok(self.backlog.bytes)
+    }
+
+    /// Brings the file under its budget as far as acknowledged verdicts allow, oldest first, and says whether it got there.
+    /// Not inside a transaction.
+    pub(super) fn make_room(&mut self) -> Result<bool, JournalError> {
+        if self.measure()? <= self.backlog.max_bytes {
+            return Ok(true);
+        }
+        self.shrink()?;
+        while self.measure()? > self.backlog.max_bytes {
+            let pruned = self.change(
+                "DELETE FROM verdict WHERE seq IN
+                     (SELECT seq FROM verdict WHERE state = 'acknowledged' ORDER BY seq LIMIT ?1)",
+                params![PRUNED_AT_ONCE],
+            )?;
+            self.shrink()?;
+            if pruned == 0 {
+                return Ok(self.measure()? <= self.backlog.max_bytes);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives free pages back to the file system and empties the write-ahead log.
+    fn shrink(&self) -> Result<(), JournalError> {
+        self.told(self.connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);"))
+    }
+
+    /// Plays a full disk: the file may have no more than this many pages.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        self.connection.pragma_update(None, "max_page_count", pages).unwrap();
+    }
+
+    fn recount(&mut self) -> Result<(), JournalError> {
+        let counted = self.connection.query_row(
+            "SELECT count(*), count(refusal_code) FROM verdict WHERE state = 'waiting'",
+            [],
+            |row| Ok((number(row, 0)?, number(row, 1)?)),
+        );
+        (self.backlog.waiting, self.backlog.refused) = self.told(counted)?;
+        self.measure().map(drop)
+    }
+
+    fn change(&self, sql: &str, values: impl rusqlite::Params) -> Result<u64, JournalError> {
+        let rows = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
+        self.told(rows).map(|rows| u64::try_from(rows).unwrap_or(u64::MAX))
+    }
+
+    fn told<T>(&self, result: Result<T, rusqlite::Error>) -> Result<T, JournalError> {
+        result.map_err(|error| explain(&self.path, &error))
+    }
+}
+
+/// Makes the folder where it is missing and takes the lock beside the journal.
+fn lock(path: &Path) -> Result<File, JournalError> {
+    let unwritable = |cause: String| JournalError::Unwritable { path: path.to_owned(), cause };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| unwritable(format!("folder {}: {error}", folder.display())))?;
+    }
+    let beside = beside(path, ".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&beside)
+        .map_err(|error| unwritable(format!("{}: {error}", beside.display())))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse { path: path.to_owned() }),
+        Err(error) => Err(unwritable(format!("{} cannot be locked: {error}", beside.display()))),
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Refuses what is no journal of this or an older version, then sets durability and brings the schema up to date.
+fn prepare(connection: &mut Connection, settings: &config::Journal) -> Result<(), JournalError> {
+    let path = settings.path.as_path();
+    let pragma = |name: &str| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| explain(path, &error))
+    };
+    let (application, version, pages) = (pragma("application_id")?, pragma("user_version")?, pragma("page_count")?);
+    if pages > 0 && application != APPLICATION {
+        let cause = format!("its application id is {application:#x}, want {APPLICATION:#x}");
+        return Err(JournalError::Damaged { path: path.to_owned(), cause });
+    }
+    let newest = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if version > newest {
+        return Err(JournalError::NewerSchema { path: path.to_owned(), seen: version, wanted: newest });
+    }
+    // The log is folded into the file after a sixteenth of the budget, at most SQLite's own default of 1,000 pages.
+    let log_pages = (settings.max_bytes / 4096 / 16).clamp(16, 1000);
+    connection
+        .execute_batch(&format!(
+            "PRAGMA auto_vacuum = INCREMENTAL;
+             PRAGMA application_id = {APPLICATION};
+             PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = {log_pages};"
+        ))
+        .map_err(|error| explain(path, &error))?;
+    Migrations::from_slice(STEPS).to_latest(connection).map_err(|error| match error {
+        rusqlite_migration::Error::RusqliteError { err, .. } => explain(path, &err),
+        other => JournalError::Damaged { path: path.to_owned(), cause: other.to_string() },
+    })
+}
+
+/// The epoch and the next number; both are made with the file.
+fn identity(connection: &Connection, path: &Path) -> Result<(Uuid, u64), JournalError> {
+    connection
+        .execute(
+            "INSERT OR IGNORE INTO meta (one, epoch, next_seq) VALUES (1, ?1, 1)",
+            params![Uuid::now_v7().to_string()],
+        )
+        .and_then(|_| {
+            connection.query_row("SELECT epoch, next_seq FROM meta", [], |row| Ok((row.get(0)?, number(row, 1)?)))
+        })
+        .map_err(|error| explain(path, &error))
+        .and_then(|(epoch, next_seq): (String, u64)| match Uuid::parse_str(&epoch) {
+            Ok(epoch) if next_seq > 0 => Ok((epoch, next_seq)),
+            _ => Err(JournalError::Damaged {
+                path: path.to_owned(),
+                cause: format!("epoch {epoch:?} and next number {next_seq}, want a UUID and a number from 1"),
+            }),
+        })
+}
+
+/// A column that holds a count: SQLite's integers are signed, ours never are.
+fn number(row: &rusqlite::Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
+}
+
+fn explain(path: &Path, error: &rusqlite::Error) -> JournalError {
+    let path = path.to_owned();
+    let cause = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => JournalError::Damaged { path, cause },
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            JournalError::Unwritable { path, cause }
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => JournalError::InUse { path },
+        Some(ErrorCode::DiskFull) => JournalError::Storage { path, cause: format!("the disk is full: {cause}") },
+        _ => JournalError::Storage { path, cause },
+    }
+}
