@@ -4,8 +4,6 @@
 //! the one test that does the work picked by name. The libraries come from `KENPIN_TEST_ORT_LIBRARIES` (paths separated
 //! by colons), else from where `make test` puts them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -4,6 +4,7 @@
 
 mod check;
 mod conformance;
+mod crew;
 mod house;
 mod journal;
 mod mqtt;

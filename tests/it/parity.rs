@@ -4,8 +4,6 @@
 //! Preparation may differ from Pillow by a level where a weighted sum lies exactly between two (see `prepare`). What
 //! that does to a probability depends on the model; [`LEVEL`] is the most that is accepted.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

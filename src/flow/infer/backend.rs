@@ -65,6 +65,7 @@ impl Backend {
     ///
     /// # Errors
     /// [`ModelError`]: unreadable, wrong hash, other signature, or what the runtime said.
+    #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has settings of its own"))]
     pub fn open(&self, model: &Model, runtime: &config::Runtime) -> Result<Box<dyn Session>, ModelError> {
         let bytes = read_verified(model)?;
         match self.library {

@@ -146,7 +146,7 @@ impl Seat {
     ) -> Self {
         let name = model.passport.name.clone();
         let (requests, waiting) = mpsc::channel(bound::REQUESTS);
-        let (ready, opened) = oneshot::channel();
+        let (ready, opened) = std::sync::mpsc::sync_channel(1);
         let (worker, telling) = (Arc::clone(model), telemetry.clone());
         let spawned =
             std::thread::Builder::new().name(format!("model-{name}")).spawn(move || match Desk::open(&worker, open) {
@@ -159,7 +159,7 @@ impl Seat {
                 Err(error) => _ = ready.send(Err(error.to_string())),
             });
         let state = spawned.map_err(|error| format!("model {name}: its thread cannot be started: {error}")).and_then(
-            |thread| match opened.blocking_recv() {
+            |thread| match opened.recv() {
                 Ok(Ok(placement)) => Ok(State::Running { requests, placement, thread }),
                 Ok(Err(why)) => Err(why),
                 Err(_) => Err(format!("model {name}: its thread panicked while opening the session")),
