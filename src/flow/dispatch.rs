@@ -4,7 +4,8 @@
 //! together is decided in `join`, where a part goes in `route`; both are pure.
 //!
 //! Promises: a part is sent on at most once, after the door let it in; a triggered part is let in before its picture is
-//! taken, and then always sent on, with whatever came. While the road is full, nobody's window runs. Does not judge.
+//! taken, and then always sent on, with whatever came. What came within a window is joined, even when the road was full
+//! meanwhile. Does not judge.
 
 mod join;
 mod route;
@@ -27,7 +28,7 @@ use crate::clock::Monotonic;
 use crate::config;
 use crate::flow::frames::FrameSource;
 use crate::flow::plan::Plan;
-use crate::flow::{Admission, Admitted, Frame, Part, PartId, Reading, Trigger};
+use crate::flow::{Admission, Admitted, Frame, Part, PartId, Reading, Trigger, bound};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 use join::{Joined, Joiner};
@@ -104,7 +105,9 @@ pub async fn run(
                 cameras.put(camera, frame);
                 true
             }
-            () = desk.clock.sleep_until(deadline) => desk.tick().await,
+            () = desk.clock.sleep_until(deadline) => {
+                desk.catch_up(&mut readings, &mut cameras).await && desk.tick().await
+            }
         };
         if !more {
             return;
@@ -226,6 +229,20 @@ impl Desk {
         self.send(joined).await
     }
 
+    /// Joins what had come before a deadline is acted on: while the road was full it could only wait in its queue.
+    async fn catch_up(&mut self, readings: &mut mpsc::Receiver<Reading>, cameras: &mut Cameras) -> bool {
+        for _ in 0..bound::READINGS {
+            let Ok(reading) = readings.try_recv() else { break };
+            if !self.reading(reading).await {
+                return false;
+            }
+        }
+        while let Some((camera, frame)) = cameras.next().now_or_never() {
+            cameras.put(camera, frame);
+        }
+        self.take_held(cameras).await
+    }
+
     async fn tick(&mut self) -> bool {
         let joined = self.joiner.tick(self.clock.now());
         self.send(joined).await
@@ -272,12 +289,11 @@ impl Desk {
         false
     }
 
-    /// Sends closed parts on. The time the road takes is not held against the parts that are still open.
+    /// Sends closed parts on, however long the road takes to have room for them.
     async fn send(&mut self, joined: Vec<Joined>) -> bool {
         for (event, detail) in self.joiner.take_told() {
             self.telemetry.tell(event, format_args!("{detail}"));
         }
-        let before = self.clock.now();
         for joined in joined {
             if !joined.triggered && !self.admit(&joined.id, false).await {
                 continue;
@@ -288,7 +304,6 @@ impl Desk {
                 return false;
             }
         }
-        self.joiner.hold(self.clock.now().since(before));
         true
     }
 

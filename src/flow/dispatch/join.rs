@@ -132,16 +132,6 @@ impl Joiner {
         std::mem::take(&mut self.told)
     }
 
-    /// Moves every deadline by `span`, for which the joiner could not be given anything.
-    pub(super) fn hold(&mut self, span: Duration) {
-        for open in &mut self.open {
-            open.closes = open.closes + span;
-        }
-        for waiting in &mut self.waiting {
-            waiting.until = waiting.until + span;
-        }
-    }
-
     /// Takes a frame.
     pub(super) fn frame(&mut self, frame: Arc<Frame>, now: Monotonic) -> Vec<Joined> {
         let mut joined = Vec::new();

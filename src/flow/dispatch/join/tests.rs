@@ -152,15 +152,6 @@ fn one_part_too_many_closes_the_oldest() {
     assert_eq!(shorts(&joiner.finish(at(0))), ["b: top |  | no frame of side", "c: top |  | no frame of side"]);
 }
 
-#[test]
-fn time_on_hold_does_not_count() {
-    let mut joiner = joiner(&["side", "top"], &[]);
-    joiner.frame(frame("top", Some("a"), at(0)), at(0));
-    joiner.hold(Duration::from_millis(50));
-    assert!(joiner.tick(at(WINDOW)).is_empty());
-    assert_eq!(joiner.next_deadline(), Some(at(WINDOW + 50)));
-}
-
 /// One piece on its way.
 #[derive(Debug, Clone)]
 enum Piece {
