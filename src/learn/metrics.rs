@@ -110,6 +110,7 @@ pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "a test counts few pairs")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -5,6 +5,8 @@
 //! in a process of its own, peak memory in another, so that nothing is counted twice. CPU time is that of the process
 //! (`CLOCK_PROCESS_CPUTIME_ID`). Timings are reported, never asserted.
 
+#![expect(clippy::cast_precision_loss, reason = "counts of parts and of seconds stay far below 2^53")]
+
 mod case;
 mod floor;
 mod road_case;

@@ -51,14 +51,14 @@ fn road(case: &Case, images: &[PathBuf]) -> anyhow::Result<Spent> {
 
 /// A line with one camera and one model.
 fn settings(case: &Case, images: &[PathBuf], folder: &Path) -> anyhow::Result<Settings> {
-    let list: String = images.iter().map(|image| format!("{}\n", image.display())).collect();
-    fs::write(folder.join("parts.txt"), list)?;
+    let list: Vec<String> = images.iter().map(|image| image.display().to_string()).collect();
+    fs::write(folder.join("parts.txt"), list.join("\n"))?;
     let config = folder.join("kenpin.toml");
     let text = format!(
         "[device]\nid = \"bench\"\n[cameras.top]\nkind = \"replay\"\npath = \"parts.txt\"\n\
-         [models.one]\nfolder = {:?}\n[[routes]]\nname = \"all\"\nmembers = [{{ model = \"one\" }}]\n\
+         [models.one]\nfolder = \"{}\"\n[[routes]]\nname = \"all\"\nmembers = [{{ model = \"one\" }}]\n\
          [runtime]\nthreads_per_session = {}\n[journal]\npath = \"journal.sqlite\"\n",
-        root().join("models").join(case.model),
+        root().join("models").join(case.model).display(),
         case.threads
     );
     fs::write(&config, text)?;

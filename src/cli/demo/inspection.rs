@@ -77,6 +77,7 @@ async fn collect(
                     messages.push(message);
                     progress.set_position(messages.len() as u64);
                 }
+                Err(_) if messages.len() >= cells => break,
                 Err(why) => {
                     eprintln!("kenpin: the subscriber was cut off: {why}");
                     break;

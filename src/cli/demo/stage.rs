@@ -49,8 +49,9 @@ impl Stage {
         }
         fs::create_dir_all(&args.out).with_context(|| format!("{} cannot be made", args.out.display()))?;
         let images = absolute(&args.data)?.join("images");
-        let list: String = cells.iter().map(|cell| format!("{}\n", images.join(&cell.name).display())).collect();
-        write(&args.out.join("parts.txt"), &list.replace('\n', ".png\n"))?;
+        let list: Vec<String> =
+            cells.iter().map(|cell| images.join(&cell.name).with_extension("png").display().to_string()).collect();
+        write(&args.out.join("parts.txt"), &list.join("\n"))?;
         let config = args.out.join("kenpin.toml");
         write(&config, &config_text(args)?)?;
         Ok(Self { cells, config })
@@ -109,7 +110,7 @@ fn config_text(args: &Args) -> anyhow::Result<String> {
         })
         .collect();
     let library = match &args.onnxruntime_library {
-        Some(library) => format!("onnxruntime_library = {:?}\n", absolute(library)?),
+        Some(library) => format!("onnxruntime_library = \"{}\"\n", absolute(library)?.display()),
         None => String::new(),
     };
     Ok(include_str!("demo.toml")

@@ -25,7 +25,6 @@ mod claims;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::Monotonic;
 use crate::config;

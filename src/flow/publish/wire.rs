@@ -274,13 +274,13 @@ async fn read(
                     answers.send(answer).await.is_ok()
                 }
                 Packet::Publish(message) => messages.send(message).await.is_ok(),
-                Packet::SubAck(granted) => match granted.reason_codes.iter().find(|code| !code.is_success()) {
-                    Some(refused) => return format!("the broker refused a subscription: {refused:?}"),
-                    None => {
-                        life.subscribed.notify_one();
-                        true
+                Packet::SubAck(granted) => {
+                    if let Some(refused) = granted.reason_codes.iter().find(|code| !code.is_success()) {
+                        return format!("the broker refused a subscription: {refused:?}");
                     }
-                },
+                    life.subscribed.notify_one();
+                    true
+                }
                 Packet::Disconnect(reason) => return format!("the broker disconnected: {:?}", reason.reason_code),
                 _ => true,
             };

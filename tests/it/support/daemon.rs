@@ -36,7 +36,7 @@ impl Line {
     pub(crate) fn configure(&self, camera: &str, rest: &str) -> PathBuf {
         let mut text = "[device]\nid = \"line-1\"\n[cameras.top]\nkind = \"replay\"\npath = \"parts\"\n".to_owned();
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/brightness");
-        writeln!(text, "{camera}\n[models.brightness]\nfolder = {model:?}").unwrap();
+        writeln!(text, "{camera}\n[models.brightness]\nfolder = \"{}\"", model.display()).unwrap();
         writeln!(text, "[[routes]]\nname = \"all\"\nmembers = [{{ model = \"brightness\" }}]").unwrap();
         writeln!(text, "[journal]\npath = \"state/journal.sqlite\"\n{rest}").unwrap();
         let config = self.path().join("kenpin.toml");
