@@ -20,8 +20,8 @@ demo: ## inspect the 656 ELPV test cells end to end and print the table
 
 demo-tract: ## the same with libonnxruntime taken away: tract serves, and every verdict says so
 	@cross/setup demo
-	cargo build --release --locked --features broker,tract --target-dir target/tract
-	env -u ORT_DYLIB_PATH target/tract/release/kenpin demo --backends onnxruntime,tract --onnxruntime-library target/no-such-library $(DEMO)
+	cargo build --locked --features broker,tract --target-dir target/tract
+	env -u ORT_DYLIB_PATH target/tract/debug/kenpin demo --backends onnxruntime,tract --onnxruntime-library target/no-such-library --out target/demo-tract $(DEMO)
 
 test: ## every test but tract's: units, properties, the whole road, brokers killed, processes killed
 	@cross/setup test

@@ -115,3 +115,6 @@ fn classes_of(given: &MemberAnswer) -> Vec<(&Name, f64)> {
 fn class_scores(classes: Vec<(Name, f64)>) -> Vec<ClassScore> {
     classes.into_iter().map(|(label, probability)| ClassScore { label, probability }).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Builds a plan: every name in the settings becomes an index, or a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -114,9 +114,10 @@ impl Builder<'_> {
 
     /// No gate may lead back to itself: each route on a way may be entered once.
     fn find_cycles(&mut self, routes: &[Route]) {
+        let mut cleared = BTreeSet::new();
         for start in 0..routes.len() {
             let mut way = vec![start];
-            if let Some(cycle) = cycle_from(routes, &mut way) {
+            if let Some(cycle) = cycle_from(routes, &mut way, &mut cleared) {
                 let names = listed(cycle.iter().filter_map(|&at| routes.get(at)).map(|route| &route.name));
                 self.findings.push(format!("the gates of these routes lead in a circle: {names}"));
                 return;
@@ -125,19 +126,26 @@ impl Builder<'_> {
     }
 }
 
-/// Follows gates depth first; the way that comes back to itself, if there is one.
-fn cycle_from(routes: &[Route], way: &mut Vec<usize>) -> Option<Vec<usize>> {
-    let Station::Gate(gate) = &routes.get(*way.last()?)?.station else { return None };
-    for next in gate.choose.values().chain(&gate.otherwise) {
-        if let Some(start) = way.iter().position(|&at| at == next.0) {
-            return Some(way.split_off(start));
+/// Follows gates depth first; the way that comes back to itself, if there is one. Routes behind which there is none are
+/// `cleared` and not followed again.
+fn cycle_from(routes: &[Route], way: &mut Vec<usize>, cleared: &mut BTreeSet<usize>) -> Option<Vec<usize>> {
+    let here = *way.last()?;
+    if let Station::Gate(gate) = &routes.get(here)?.station {
+        for next in gate.choose.values().chain(&gate.otherwise) {
+            if cleared.contains(&next.0) {
+                continue;
+            }
+            if let Some(start) = way.iter().position(|&at| at == next.0) {
+                return Some(way.split_off(start));
+            }
+            way.push(next.0);
+            if let Some(cycle) = cycle_from(routes, way, cleared) {
+                return Some(cycle);
+            }
+            way.pop();
         }
-        way.push(next.0);
-        if let Some(cycle) = cycle_from(routes, way) {
-            return Some(cycle);
-        }
-        way.pop();
     }
+    cleared.insert(here);
     None
 }
 
@@ -158,3 +166,6 @@ fn listed<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
     let names: Vec<&str> = names.into_iter().map(Name::as_str).collect();
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::Monotonic;
+use crate::config::Surroundings;
+use crate::flow::{Answer, Part, PartId, StageTimes};
+use crate::models::passport::Model;
+
+/// A plan with one panel of `one` (required) and `two` (optional), between whose thresholds nobody decides.
+fn plan() -> Arc<Plan> {
+    let text = "[device]\nid = \"d\"\n[cameras.top]\nkind = \"replay\"\npath = \"parts\"\n\
+        [models.one]\nfolder = \"one\"\n[models.two]\nfolder = \"two\"\n[[routes]]\nname = \"all\"\n\
+        members = [{ model = \"one\", weight = 3.0 }, { model = \"two\", required = false }]\n\
+        fusion = { rule = \"weighted-mean\" }\nreject_from = 0.6\npass_below = 0.4";
+    let files = [("test.toml".into(), text.into())];
+    let settings = crate::config::settings("test.toml", &files, &Surroundings::default()).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/brightness");
+    let model = Arc::new(Model::load(&folder).unwrap());
+    let models: BTreeMap<_, _> = ["one", "two"].map(|name| (Name::new(name).unwrap(), Arc::clone(&model))).into();
+    Arc::new(Plan::build(&settings, &models).unwrap())
+}
+
+fn part(plan: &Arc<Plan>) -> Part {
+    let (now, recipe) = (Monotonic::default(), Name::new("r").unwrap());
+    let (frames, readings, notes) = (Vec::new(), Vec::new(), Vec::new());
+    let (plan, route) = (Arc::clone(plan), plan.routes().next().map(|(index, _)| index));
+    Part { id: PartId::new("p").unwrap(), recipe, captured: now, joined: now, frames, readings, notes, plan, route }
+}
+
+/// What a member says: a probability of `dark`, the defect, or why it says nothing.
+fn answer(plan: &Plan, member: usize, said: Result<f64, &str>) -> MemberAnswer {
+    let Station::Panel(panel) = &plan.routes().next().unwrap().1.station else { panic!("a panel") };
+    let label = |name, probability| ClassScore { label: Name::new(name).unwrap(), probability };
+    let findings = said
+        .map(|dark| Findings::Classification { classes: vec![label("bright", 1.0 - dark), label("dark", dark)] })
+        .map_err(str::to_owned);
+    let (model, camera, times) = (panel.members[member].model, None, StageTimes::default());
+    MemberAnswer { member, answer: Answer { model, camera, findings, times, placement: None } }
+}
+
+fn judged(end: WalkEnd, answers: impl FnOnce(&Plan) -> Vec<MemberAnswer>) -> Verdict {
+    let plan = plan();
+    let (part, answers) = (part(&plan), answers(&plan));
+    let path = part.route.filter(|_| end == WalkEnd::Judged).into_iter().collect();
+    judge(&Walked { part, path, end, gates: Vec::new(), answers })
+}
+
+fn said(one: Result<f64, &str>, two: Result<f64, &str>) -> Verdict {
+    judged(WalkEnd::Judged, |plan| vec![answer(plan, 0, one), answer(plan, 1, two)])
+}
+
+#[test]
+fn weights_and_thresholds_by_hand() {
+    let verdict = said(Ok(0.8), Ok(0.4));
+    let score = verdict.score.unwrap();
+    assert!((score - 0.7).abs() < 1e-12, "3 parts of 0.8 and 1 of 0.4");
+    assert_eq!(verdict.decision, Decision::Reject);
+    assert_eq!(verdict.reasons, [Reason::ScoreAtOrAbove { score, reject_from: 0.6 }]);
+    assert_eq!(said(Ok(0.5), Ok(0.5)).decision, Decision::Undecided);
+    assert_eq!(said(Ok(0.2), Ok(0.2)).decision, Decision::Pass);
+}
+
+#[test]
+fn a_failed_required_member_is_not_one_that_said_good() {
+    let verdict = said(Err("no frame"), Ok(0.0));
+    assert_eq!((verdict.decision, verdict.score), (Decision::Undecided, None));
+    let model = Name::new("brightness").unwrap();
+    assert_eq!(verdict.reasons, [Reason::RequiredMemberFailed { model, why: "no frame".into() }]);
+    assert_eq!(verdict.votes[0].failure.as_deref(), Some("no frame"));
+}
+
+#[test]
+fn a_failed_optional_member_only_loses_its_vote() {
+    let verdict = said(Ok(0.7), Err("stopped"));
+    assert_eq!((verdict.decision, verdict.score), (Decision::Reject, Some(0.7)));
+    assert_eq!((verdict.votes[1].weight, verdict.votes[1].score), (0.0, None));
+}
+
+#[test]
+fn a_walk_that_reached_no_panel_is_undecided_and_says_why() {
+    let nobody = |end| judged(end, |_| Vec::new());
+    let why = || "not sure".to_owned();
+    for (end, reason) in [
+        (WalkEnd::Unrouted, Reason::Unrouted),
+        (WalkEnd::GateUnsure { why: why() }, Reason::GateUnsure { why: why() }),
+        (WalkEnd::GateFailed { why: why() }, Reason::GateFailed { why: why() }),
+        (WalkEnd::Judged, Reason::NoVotes),
+    ] {
+        let verdict = nobody(end);
+        assert_eq!((verdict.decision, verdict.score, verdict.reasons), (Decision::Undecided, None, vec![reason]));
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_score_gets_the_one_decision_its_thresholds_say(score in 0.0..=1.0f64, low in 0.0..=1.0f64, high in 0.0..=1.0f64) {
+        let thresholds = Thresholds { pass_below: low.min(high), reject_from: low.max(high) };
+        let (decision, reason) = decide(score, thresholds);
+        let expected = if score >= thresholds.reject_from { Decision::Reject }
+            else if score < thresholds.pass_below { Decision::Pass } else { Decision::Undecided };
+        prop_assert_eq!(decision, expected);
+        let of_reason = match reason {
+            Reason::ScoreAtOrAbove { .. } => Decision::Reject,
+            Reason::ScoreBelow { .. } => Decision::Pass,
+            _ => Decision::Undecided,
+        };
+        prop_assert_eq!(of_reason, expected);
+    }
+
+    #[test]
+    fn the_order_of_answers_changes_nothing(one in 0.0..=1.0f64, two in 0.0..=1.0f64) {
+        let forth = said(Ok(one), Ok(two));
+        let back = judged(WalkEnd::Judged, |plan| vec![answer(plan, 1, Ok(two)), answer(plan, 0, Ok(one))]);
+        prop_assert_eq!((forth.decision, forth.score), (back.decision, back.score));
+        prop_assert!(forth.score.is_some_and(|score| (one.min(two)..=one.max(two)).contains(&score)));
+    }
+}
