@@ -1,3 +1,5 @@
+//! Judgement by hand and by property: thresholds, failures, walks that reach no panel.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

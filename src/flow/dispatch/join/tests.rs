@@ -1,5 +1,7 @@
 //! Joining by example, each outcome of the table once, and its promises for any order and any flood.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Plans that stand and plans that do not, each finding by its text.
+
 use std::path::Path;
 
 use super::*;
@@ -19,7 +21,8 @@ fn settings(routes: &str) -> Settings {
     crate::config::settings("test.toml", &[("test.toml".into(), text)], &Surroundings::default()).unwrap()
 }
 
-const PANEL: &str = "[[routes]]\nname = \"judge\"\nby_gate_only = true\nmembers = [{ model = \"one\" }, { model = \"two\" }]\n";
+const PANEL: &str =
+    "[[routes]]\nname = \"judge\"\nby_gate_only = true\nmembers = [{ model = \"one\" }, { model = \"two\" }]\n";
 
 fn findings(routes: &str, change: impl FnOnce(&mut BTreeMap<Name, Arc<Model>>)) -> Vec<String> {
     let mut models = models(&["one", "two"]);
@@ -57,11 +60,16 @@ fn a_member_without_a_defect_label_is_named() {
 
 #[test]
 fn members_fused_by_class_must_agree_on_what_a_defect_is() {
-    let told = findings(&format!("{PANEL}fusion = {{ rule = \"mean\", over = \"classes\" }}\n[[routes]]\nname = \"x\"\ngate = {{ model = \"one\", choose = {{ dark = \"judge\" }} }}\n"), |models| {
-        let mut model = Model::clone(&models[&Name::new("two").unwrap()]);
-        model.passport.labels.defects = vec![Name::new("bright").unwrap()];
-        models.insert(Name::new("two").unwrap(), Arc::new(model));
-    });
+    let told = findings(
+        &format!(
+            "{PANEL}fusion = {{ rule = \"mean\", over = \"classes\" }}\n[[routes]]\nname = \"x\"\ngate = {{ model = \"one\", choose = {{ dark = \"judge\" }} }}\n"
+        ),
+        |models| {
+            let mut model = Model::clone(&models[&Name::new("two").unwrap()]);
+            model.passport.labels.defects = vec![Name::new("bright").unwrap()];
+            models.insert(Name::new("two").unwrap(), Arc::new(model));
+        },
+    );
     assert_eq!(told.len(), 2, "{told:#?}");
     assert!(told[0].contains("label bright is a defect for one of brightness and brightness"), "{told:#?}");
 }
