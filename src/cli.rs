@@ -11,6 +11,7 @@ mod table;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 /// Factory quality inspection on NVIDIA Jetson: frames and sensor text in, one verdict per part out.
@@ -75,12 +76,25 @@ const FINDINGS: u8 = 1;
 /// The exit code for an environment that does not give what is needed.
 const ENVIRONMENT: u8 = 3;
 
+/// Prints one line or table. A reader that has seen enough (`| head`) is no error.
+fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    use std::io::{ErrorKind, Write as _};
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written to")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes log lines to standard error: `RUST_LOG` decides which, `quiet` leaves only errors unless it is set.
 fn start_logging(quiet: bool) {
+    use std::io::IsTerminal as _;
     use tracing_subscriber::EnvFilter;
     let usual = if quiet { "error" } else { "info,ort=warn,mqtt5=warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     // A second subscriber in one process can only come from a caller that has set one: theirs stays.
     let _ = lines.try_init();
 }
@@ -92,7 +106,6 @@ fn load_settings(path: &std::path::Path) -> Result<crate::config::Settings, Exit
 
 /// The runtime for everything that is not on a thread of its own.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    use anyhow::Context as _;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("kenpin")

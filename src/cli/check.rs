@@ -25,12 +25,11 @@ pub(super) struct Args {
 /// Checks the file; exit code 0 without findings, else 1.
 ///
 /// # Errors
-/// None of its own: what is wrong with the file is a finding.
-#[allow(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
+/// When standard output cannot be written to; what is wrong with the file is a finding.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match summary(&args.file) {
         Ok(text) => {
-            println!("{text}");
+            super::say(text)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => Ok(report(&error)),

@@ -22,11 +22,10 @@ pub(super) enum Action {
 /// Prints the default file.
 ///
 /// # Errors
-/// None.
-#[allow(clippy::unnecessary_wraps, reason = "every subcommand has this signature")]
+/// When standard output cannot be written to.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match args.action {
-        Action::Default => print!("{}", config::DEFAULT),
+        Action::Default => super::say(config::DEFAULT.trim_end())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -62,9 +62,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let unread = unread - judged.len();
     let agreement = Agreement::of(&judged);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&agreement)?);
+        super::say(serde_json::to_string_pretty(&agreement)?)?;
     } else {
-        println!("{}", agreement.table());
+        super::say(agreement.table())?;
     }
     Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }

@@ -63,9 +63,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         );
     }
     if target.json {
-        println!("{}", as_json(&args.action, &models)?);
+        super::say(as_json(&args.action, &models)?)?;
     } else {
-        println!("{}", as_text(&args.action, &models)?);
+        super::say(as_text(&args.action, &models)?)?;
     }
     if findings.is_empty() {
         return Ok(ExitCode::SUCCESS);

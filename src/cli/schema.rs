@@ -22,6 +22,6 @@ pub(super) struct Args {
 #[allow(clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let schema = if args.messages { message::schemas() } else { schema::of::<File>().to_value() };
-    println!("{}", serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?);
+    super::say(serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -148,3 +148,13 @@ fn eval_prints_what_the_line_would_have_said() {
     assert_eq!(figures["accuracy"], 8.0 / 9.0);
     assert_eq!(figures["members"]["brightness"]["accuracy"], 8.0 / 9.0);
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut schema = Command::new(env!("CARGO_BIN_EXE_kenpin"));
+    let mut child =
+        schema.arg("schema").stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::Args;
 use super::inspection::Seen;
 use super::stage::{Cell, Stage};
-use crate::cli::FINDINGS;
 use crate::cli::table::{Agreement, Judged};
+use crate::cli::{FINDINGS, say};
 use crate::flow::publish::message::VerdictMessage;
 use crate::flow::verdict::Decision;
 use crate::learn::metrics::percentile;
@@ -30,7 +30,7 @@ struct Report {
     /// Verdicts in which something ran on other than what was asked for first.
     degraded: usize,
     parts_per_second: Option<f64>,
-    /// From capture to the durable verdict.
+    /// From capture to verdict.
     latency_ms: Latency,
     /// The gate's answers over the cells whose type was not told.
     gate: Gate,
@@ -64,7 +64,7 @@ pub(super) fn tell(stage: &Stage, seen: &Seen, args: &Args) -> anyhow::Result<Ex
     };
     write("verdicts.jsonl", &lines)?;
     write("report.json", &serde_json::to_vec_pretty(&report)?)?;
-    print(&report, seen, args);
+    say(text(&report, seen, args))?;
     Ok(if report.lost == 0 && report.duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 
@@ -139,26 +139,26 @@ fn rate(messages: &[VerdictMessage]) -> Option<f64> {
     (seconds > 0.0).then(|| messages.len() as f64 / seconds)
 }
 
-fn print(report: &Report, seen: &Seen, args: &Args) {
+/// The table and what stands around it, for people.
+fn text(report: &Report, seen: &Seen, args: &Args) -> String {
     let number = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.1}"));
-    println!("{}", report.agreement.table());
-    println!(
-        "{} parts, {} verdicts, {} lost, {} duplicates, {} degraded",
-        report.agreement.fused.parts, report.verdicts, report.lost, report.duplicates, report.degraded
-    );
-    println!(
-        "{} parts/s; capture to durable verdict {} ms (p50), {} ms (p99)",
-        number(report.parts_per_second),
-        number(report.latency_ms.p50),
-        number(report.latency_ms.p99)
-    );
-    println!(
-        "{} cells came without type text; the gate picked the right specialist for {}",
-        report.gate.asked, report.gate.right
-    );
-    println!("\nAn undecided part counts as wrong. Members are counted over the parts they were asked about.");
-    println!("Wrote {0}/report.json, {0}/verdicts.jsonl and {0}/kenpin.toml.", args.out.display());
-    println!("The broker is open while the demo runs; subscribe beside it:");
-    println!("  make demo DEMO='--hold-s 10'");
-    println!("  mosquitto_sub -V 5 -h {} -p {} -t 'kenpin/#' -v", seen.broker.ip(), seen.broker.port());
+    let Report { verdicts, lost, duplicates, degraded, gate, .. } = report;
+    let (parts, rate) = (report.agreement.fused.parts, number(report.parts_per_second));
+    let (p50, p99) = (number(report.latency_ms.p50), number(report.latency_ms.p99));
+    let (asked, right) = (gate.asked, gate.right);
+    let (table, out, broker) = (report.agreement.table(), args.out.display(), seen.broker);
+    format!(
+        "{table}
+{parts} parts, {verdicts} verdicts, {lost} lost, {duplicates} duplicates, {degraded} degraded
+{rate} parts/s; capture to verdict {p50} ms (p50), {p99} ms (p99)
+{asked} cells came without type text; the gate picked the right specialist for {right}
+
+An undecided part counts as wrong. Members are counted over the parts they were asked about.
+Wrote {out}/report.json, {out}/verdicts.jsonl and {out}/kenpin.toml.
+The broker is open while the demo runs; subscribe beside it:
+  make demo DEMO='--hold-s 10'
+  mosquitto_sub -V 5 -h {} -p {} -t 'kenpin/#' -v",
+        broker.ip(),
+        broker.port()
+    )
 }
