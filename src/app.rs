@@ -1,9 +1,10 @@
 //! The wiring: builds every part of the daemon from [`Settings`], owns every queue, starts and drains.
 //!
 //! Read from top to bottom it is the picture of the running process. [`App::open`] takes what must be had before the
-//! first part (models, journal, broker, listeners); [`App::run`] starts the cameras and returns when the road is empty
-//! and the outbox drained. Shutdown follows the road: cameras and sensors stop, each stage ends when the one before it
-//! has, and what is not sent by the deadline waits in the journal.
+//! first part (cameras, models, journal, broker, sensor text); [`App::run`] starts the cameras and returns when the road
+//! is empty and the outbox drained. Shutdown follows the road: cameras and sensors stop, each stage ends when the one
+//! before it has, within a deadline that stays below systemd's `TimeoutStopSec`; what is not sent by then waits in the
+//! journal.
 
 mod announce;
 mod settle;
@@ -19,8 +20,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Broker, Pace, Settings};
-use crate::flow::acquire::{open_camera, spawn_camera};
+use crate::config::{self, Broker, Pace, Settings};
+use crate::flow::acquire::{Camera, DeviceError, open_camera, spawn_camera};
 use crate::flow::dispatch::{self, DispatchSettings, Inlets};
 use crate::flow::infer::{self, Crew};
 use crate::flow::plan::Plan;
@@ -36,6 +37,9 @@ use announce::Announced;
 use settle::Desk;
 use text::Text;
 
+/// How long a stage may go on after the one before it has ended; three of them stay below systemd's 90 seconds.
+const STAGE: Duration = Duration::from_secs(20);
+
 /// How often the latency summary is brought up to date for the publisher.
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 
@@ -46,6 +50,7 @@ pub struct App {
     telemetry: Telemetry,
     crew: Arc<Crew>,
     desk: Arc<Desk>,
+    cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
     broker: Option<EmbeddedBroker>,
     publisher: Option<JoinHandle<()>>,
@@ -53,35 +58,28 @@ pub struct App {
 }
 
 impl App {
-    /// Takes everything that must be had before the first part, in this order: models, journal, broker, sensor text.
+    /// Takes everything that must be had before the first part, in this order: cameras, models, journal, broker, sensor
+    /// text. Nothing is announced before all of it is there.
     ///
     /// # Errors
-    /// What could not be had, with its cause: a model's passport, the inference library, the journal, a port.
+    /// What could not be had, with its cause: a camera, a model's passport, the inference library, the journal, a port.
     pub async fn open(mut settings: Settings) -> anyhow::Result<Self> {
         let telemetry = Telemetry::default();
+        let cameras = open_cameras(&settings)?;
         let (plan, crew) = open_models(&settings, &telemetry).await?;
-        let run = &settings.line.run;
-        let opened = Journal::open(&settings.journal, run, settings.mqtt.is_some())?;
-        let origin = Origin { device: settings.device.clone(), epoch: opened.epoch, run: run.clone() };
-        let images =
-            settings.images.as_ref().map(|images| Images::open(images, opened.epoch, &telemetry)).transpose()?;
-        let (health, told) = watch::channel(Health { stopped_models: announce::stopped(&crew), latency: None });
-        let (journal, latencies) = (opened.journal, Mutex::default());
-        let desk = Desk { origin, journal, images, health, telemetry: telemetry.clone(), latencies };
-        for part in &opened.interrupted {
-            desk.close_interrupted(part).await?;
-        }
-
+        let (desk, told) = open_desk(&settings, &crew, &telemetry).await?;
         let broker = open_broker(&mut settings).await?;
+        let text = Text::open(&settings, &telemetry).await?;
+
         let road_empty = CancellationToken::new();
         let announced = Announced { settings: &settings, plan: &plan, crew: &crew, desk: &desk };
-        let publisher =
-            announced.publisher(told).map(|publisher| tokio::spawn(publish::run(publisher, road_empty.clone())));
+        let publisher = announced.publisher(told);
+        let publisher = publisher.map(|publisher| tokio::spawn(publish::run(publisher, road_empty.clone())));
         if publisher.is_none() {
             tracing::warn!("no [mqtt] in the config: verdicts stay in the journal and nobody is told");
         }
-        let text = Text::open(&settings, &telemetry).await?;
-        Ok(Self { settings, plan, telemetry, crew, desk: Arc::new(desk), text, broker, publisher, road_empty })
+        let desk = Arc::new(desk);
+        Ok(Self { settings, plan, telemetry, crew, desk, cameras, text, broker, publisher, road_empty })
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -105,42 +103,78 @@ impl App {
     /// Runs the road until its cameras have ended or `stop`, then drains it and the outbox.
     ///
     /// # Errors
-    /// A camera that could not be opened; parts already on the road still get their verdicts.
+    /// The first of: a camera that failed, a stage that broke off or did not drain in time. Parts on the road get their
+    /// verdicts all the same.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let (parts_in, parts) = mpsc::channel(bound::PARTS);
         let (walked_in, walked) = mpsc::channel(bound::PARTS);
         let in_flight = self.settings.runtime.parts_in_flight;
         let infer = tokio::spawn(infer::run(parts, Arc::clone(&self.crew), in_flight, walked_in));
-        let settle = tokio::spawn({
-            let desk = Arc::clone(&self.desk);
-            async move { desk.run(walked).await }
-        });
+        let desk = Arc::clone(&self.desk);
+        let settle = tokio::spawn(async move { desk.run(walked).await });
         let refresh = tokio::spawn(refresh_health(Arc::clone(&self.desk)));
 
-        let (inlets, threads) = open_cameras(&self.settings, self.text, &self.telemetry, &stop)?;
+        let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
         let settings = DispatchSettings::from(&self.settings);
         tracing::info!("ready: {} cameras, {} models", self.settings.cameras.len(), self.plan.models().len());
         dispatch::run(inlets, settings, self.plan, door, self.telemetry, parts_in, stop.clone()).await;
 
         stop.cancel();
-        infer.await.context("the infer stage broke off")?;
-        settle.await.context("the desk broke off")?;
+        let mut done = started.and(drained("infer", infer).await);
+        let settled = drained("the desk", settle).await;
         refresh.abort();
         let _ = refresh.await;
         self.desk.refresh_health();
-        tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join()))).await?;
         self.road_empty.cancel();
         if let Some(publisher) = self.publisher {
-            publisher.await.context("the publisher broke off")?;
+            done = done.and(publisher.await.context("the publisher broke off"));
         }
+        done.and(settled)?;
+        let filmed = tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(join)).await;
         close(self.crew, self.desk).await?;
         if let Some(broker) = self.broker {
             broker.stop().await;
         }
         tracing::info!("the road is empty, the journal closed");
-        Ok(())
+        filmed.context("joining the cameras broke off")?
     }
+}
+
+/// Waits for a stage to end, up to its deadline.
+async fn drained(stage: &str, task: JoinHandle<()>) -> anyhow::Result<()> {
+    let ended = tokio::time::timeout(STAGE, task).await;
+    let ended =
+        ended.with_context(|| format!("{stage} was not empty within {STAGE:?}; its parts have no verdict yet"))?;
+    ended.with_context(|| format!("{stage} broke off"))
+}
+
+/// Opens the device of every camera.
+fn open_cameras(settings: &Settings) -> anyhow::Result<Vec<(Name, Box<dyn Camera>)>> {
+    let open = |(name, camera): (&Name, &config::Camera)| {
+        let device = open_camera(camera).with_context(|| format!("camera {name}"))?;
+        Ok((name.clone(), device))
+    };
+    settings.cameras.iter().map(open).collect()
+}
+
+/// Opens journal and images, and gives their verdicts to the parts that the last run left open.
+async fn open_desk(
+    settings: &Settings,
+    crew: &Crew,
+    telemetry: &Telemetry,
+) -> anyhow::Result<(Desk, watch::Receiver<Health>)> {
+    let run = &settings.line.run;
+    let opened = Journal::open(&settings.journal, run, settings.mqtt.is_some())?;
+    let origin = Origin { device: settings.device.clone(), epoch: opened.epoch, run: run.clone() };
+    let images = settings.images.as_ref().map(|images| Images::open(images, opened.epoch, telemetry)).transpose()?;
+    let (health, told) = watch::channel(Health { stopped_models: announce::stopped(crew), latency: None });
+    let (journal, latencies) = (opened.journal, Mutex::default());
+    let desk = Desk { origin, journal, images, health, telemetry: telemetry.clone(), latencies };
+    for part in &opened.interrupted {
+        desk.close_interrupted(part).await?;
+    }
+    Ok((desk, told))
 }
 
 /// Reads the passports, checks the files, builds the plan, opens and warms up every model.
@@ -151,9 +185,6 @@ async fn open_models(settings: &Settings, telemetry: &Telemetry) -> anyhow::Resu
         let plan = Plan::build(&settings, &models).map_err(|findings| anyhow!(findings.join("\n")))?;
         let plan = Arc::new(plan);
         let crew = Crew::open(&plan, &settings.runtime, telemetry)?;
-        for (model, why) in crew.stopped() {
-            tracing::error!("model {model} does not judge: {why}");
-        }
         Ok((plan, Arc::new(crew)))
     };
     tokio::task::spawn_blocking(open).await.context("opening the models broke off")?
@@ -196,32 +227,44 @@ async fn open_broker(settings: &mut Settings) -> anyhow::Result<Option<EmbeddedB
     bail!("[mqtt] broker = \"embedded\" on {listen}: this build has no broker; build with the feature `broker`")
 }
 
-/// Threads to be joined at the end.
-type Threads = Vec<std::thread::JoinHandle<()>>;
+/// A camera's thread, with its name.
+type Filming = (Name, std::thread::JoinHandle<Result<(), DeviceError>>);
 
-/// Opens every camera, then starts them all, so that none runs when another is missing.
-fn open_cameras(
+/// Starts every camera. When one cannot be started, all are stopped and the error says why.
+fn start_cameras(
     settings: &Settings,
+    cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
     telemetry: &Telemetry,
     stop: &CancellationToken,
-) -> anyhow::Result<(Inlets, Threads)> {
-    let opened = settings.cameras.iter().map(|(name, camera)| Ok((name, camera, open_camera(camera)?)));
-    let opened: Vec<_> = opened.collect::<Result<_, crate::flow::acquire::DeviceError>>()?;
+) -> (Inlets, Vec<Filming>, anyhow::Result<()>) {
     let pool = Pool::new(settings.join.open_parts + bound::PARTS);
-    let (mut frames, mut threads) = (Vec::new(), Vec::new());
+    let (mut frames, mut threads, mut started) = (Vec::new(), Vec::new(), Ok(()));
     let mut triggers: BTreeMap<Name, Vec<(Name, mpsc::Sender<Trigger>)>> = BTreeMap::new();
-    for (name, camera, device) in opened {
+    for ((name, device), camera) in cameras.into_iter().zip(settings.cameras.values()) {
         let (pool, telemetry) = (pool.clone(), telemetry.clone());
-        let task = spawn_camera(name.clone(), device, &camera.pace, camera.delay, pool, telemetry, stop.clone())?;
-        if let (Pace::Triggered { sensor, .. }, Some(queue)) = (&camera.pace, task.triggers) {
-            triggers.entry(sensor.clone()).or_default().push((name.clone(), queue));
+        match spawn_camera(name.clone(), device, &camera.pace, camera.delay, pool, telemetry, stop.clone()) {
+            Ok(task) => {
+                if let (Pace::Triggered { sensor, .. }, Some(queue)) = (&camera.pace, task.triggers) {
+                    triggers.entry(sensor.clone()).or_default().push((name.clone(), queue));
+                }
+                frames.push((name.clone(), task.frames));
+                threads.push((name, task.thread));
+            }
+            Err(error) => {
+                stop.cancel();
+                started = Err(error).with_context(|| format!("camera {name}"));
+            }
         }
-        frames.push((name.clone(), task.frames));
-        threads.push(task.thread);
     }
     text.stop_with(stop.clone());
-    Ok((Inlets { frames, readings: text.readings, triggers }, threads))
+    (Inlets { frames, readings: text.readings, triggers }, threads, started)
+}
+
+/// Joins a camera's thread.
+fn join((name, thread): Filming) -> anyhow::Result<()> {
+    let ended = thread.join().map_err(|_| anyhow!("camera {name}: its thread panicked"))?;
+    ended.with_context(|| format!("camera {name}"))
 }
 
 /// Keeps the latency summary fresh; never ends by itself.

@@ -19,6 +19,8 @@ pub enum Event {
     FrameSuperseded,
     /// A file or buffer could not be read as a frame.
     FrameUnreadable,
+    /// A camera failed for good.
+    CameraFailed,
     /// A trigger came while the camera was still busy.
     TriggerOverrun,
     /// A trigger or part was refused for want of journal space.
@@ -47,6 +49,8 @@ pub enum Event {
     PartJudged,
     /// A part was closed at start because the last run was cut off.
     PartInterrupted,
+    /// A model could not be opened and does not judge.
+    ModelStopped,
     /// A model failed on a part.
     MemberFailed,
     /// A session runs on something other than what was asked for first.
@@ -73,6 +77,7 @@ impl Event {
         Self::FrameCaptured,
         Self::FrameSuperseded,
         Self::FrameUnreadable,
+        Self::CameraFailed,
         Self::TriggerOverrun,
         Self::PartRefused,
         Self::ReadingTaken,
@@ -87,6 +92,7 @@ impl Event {
         Self::PartJoined,
         Self::PartJudged,
         Self::PartInterrupted,
+        Self::ModelStopped,
         Self::MemberFailed,
         Self::MemberDegraded,
         Self::VerdictPublished,
@@ -114,6 +120,13 @@ impl Event {
     }
 }
 
+impl fmt::Display for Event {
+    /// The event's name as in the counters: `part_judged`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// The counters of a process, shared by clones. Counting is one relaxed atomic addition.
 #[derive(Debug, Clone, Default)]
 pub struct Telemetry {
@@ -125,9 +138,9 @@ impl Telemetry {
     pub fn tell(&self, event: Event, detail: fmt::Arguments<'_>) {
         self.counts[event as usize].fetch_add(1, Ordering::Relaxed);
         match event.level() {
-            Level::WARN => tracing::warn!(?event, "{detail}"),
-            Level::INFO => tracing::info!(?event, "{detail}"),
-            _ => tracing::debug!(?event, "{detail}"),
+            Level::WARN => tracing::warn!(%event, "{detail}"),
+            Level::INFO => tracing::info!(%event, "{detail}"),
+            _ => tracing::debug!(%event, "{detail}"),
         }
     }
 
@@ -153,6 +166,7 @@ mod tests {
         for (place, event) in Event::ALL.into_iter().enumerate() {
             assert_eq!(event as usize, place);
         }
+        assert_eq!(Event::PartJudged.to_string(), "part_judged");
         let telemetry = Telemetry::default();
         telemetry.tell(Event::PartJudged, format_args!("part a"));
         telemetry.clone().tell(Event::PartJudged, format_args!("part b"));

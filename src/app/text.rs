@@ -1,6 +1,6 @@
 //! Sensor text: opens every sensor, and the one subscription that feeds those that read MQTT topics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
@@ -28,11 +28,11 @@ impl Text {
     pub(super) async fn open(settings: &Settings, telemetry: &Telemetry) -> anyhow::Result<Self> {
         let (out, readings) = mpsc::channel(bound::READINGS);
         let ended = CancellationToken::new();
-        let (mut listening, mut topics) = (BTreeMap::new(), BTreeMap::new());
+        let (mut listening, mut topics) = (BTreeMap::new(), Vec::new());
         for (name, sensor) in &settings.sensors {
             let messages = if let SensorSource::Mqtt(topic) = &sensor.source {
                 let (payloads, messages) = mpsc::channel(bound::READINGS);
-                topics.insert(topic.clone(), payloads);
+                topics.push((topic.clone(), payloads));
                 Some(messages)
             } else {
                 None
@@ -61,21 +61,69 @@ impl Text {
     }
 }
 
-/// Hands the messages of each topic to its sensor, until `stop`.
-async fn subscribe(address: Address, sensors: BTreeMap<String, mpsc::Sender<Vec<u8>>>, stop: CancellationToken) {
-    let topics: Vec<String> = sensors.keys().cloned().collect();
+/// Hands each message to every sensor whose topic filter it matches, until `stop`.
+async fn subscribe(address: Address, sensors: Vec<(String, mpsc::Sender<Vec<u8>>)>, stop: CancellationToken) {
+    let filters: BTreeSet<&String> = sensors.iter().map(|(filter, _)| filter).collect();
+    let filters: Vec<String> = filters.into_iter().cloned().collect();
     let (out, mut messages) = mpsc::channel::<(String, Vec<u8>)>(bound::READINGS);
     let hand_over = async {
         while let Some((topic, payload)) = messages.recv().await {
-            if let Some(sensor) = sensors.get(&topic)
-                && sensor.send(payload).await.is_err()
-            {
-                return;
+            for (_, sensor) in sensors.iter().filter(|(filter, _)| matches(filter, &topic)) {
+                // A sensor that has ended no longer listens; the others do.
+                let _ = sensor.send(payload.clone()).await;
             }
         }
     };
     tokio::select! {
-        () = wire::listen(&address, &topics, &out, Retry::default(), &stop) => {}
+        () = wire::listen(&address, &filters, &out, Retry::default(), &stop) => {}
         () = hand_over => {}
+    }
+}
+
+/// Whether a topic matches a filter: `+` is any one level, `#` the level it stands on and all below, neither begins a
+/// match with `$` (MQTT 5, section 4.7).
+fn matches(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') != filter.starts_with('$') {
+        return false;
+    }
+    let (mut wanted, mut given) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(level), Some(same)) if level == same => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn filters_match_as_the_standard_says() {
+        for (filter, topic) in [
+            ("line/1", "line/1"),
+            ("line/+", "line/1"),
+            ("line/+/plc", "line/1/plc"),
+            ("line/#", "line"),
+            ("line/#", "line/1/plc"),
+            ("#", "line/1"),
+            ("+/+", "/line"),
+            ("$SYS/#", "$SYS/uptime"),
+        ] {
+            assert!(matches(filter, topic), "{filter} {topic}");
+        }
+        for (filter, topic) in [
+            ("line/+", "line"),
+            ("line/+", "line/1/plc"),
+            ("line/1", "line/2"),
+            ("+", "/line"),
+            ("#", "$SYS/uptime"),
+            ("+/uptime", "$SYS/uptime"),
+        ] {
+            assert!(!matches(filter, topic), "{filter} {topic}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::{load_settings, runtime, start_logging};
 use crate::app::App;
 use crate::name::Name;
+
+/// How long work that cannot be interrupted may hold up the end of the process.
+const LEAVE_BEHIND: Duration = Duration::from_secs(1);
 
 /// Run the inspection that a config describes.
 ///
@@ -33,12 +37,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(run) = &args.run {
         settings.line.run = run.clone();
     }
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(watch_signals(signals()?, stop.clone()));
-        App::open(settings).await?.run(stop).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+        tokio::select! {
+            app = App::open(settings) => app?.run(stop).await,
+            () = stop.cancelled() => Ok(()),
+        }
+    });
+    // A source that blocks, such as a pipe nobody writes to, must not hold the process.
+    runtime.shutdown_timeout(LEAVE_BEHIND);
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// SIGTERM and SIGINT.

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::daemon::{Daemon, Line, library};
-use crate::support::mosquitto::{Mosquitto, Subscriber};
+use crate::support::mosquitto::{Mosquitto, Subscriber, publish_retained};
 
 const VERDICT: &str = "kenpin.verdict/1";
 const TOPIC: &str = "kenpin/v1/line-1/verdict";
@@ -54,12 +54,12 @@ async fn twenty_kills_and_an_outage_lose_nothing_and_change_nothing() {
 
     for kill in 0..20 {
         let daemon = Daemon::start(&config);
-        daemon.wait_for("PartJudged", 1 + 3 * kill);
+        daemon.wait_for("part_judged", 1 + 3 * kill);
         daemon.kill_nine();
     }
     broker.stop();
     let daemon = Daemon::start(&config);
-    daemon.wait_for("PartJudged", 250);
+    daemon.wait_for("part_judged", 250);
     daemon.kill_nine();
     broker.restart();
     assert!(Daemon::start(&config).wait().success(), "the last run comes to its end by itself");
@@ -79,7 +79,7 @@ async fn a_signal_drains_the_road_and_says_goodbye() {
     let broker = Mosquitto::start();
     let verdicts = Subscriber::connect(broker.port, "kenpin/v1/line-1/#");
     let daemon = Daemon::start(&line.configure("repeat = true", &mqtt(&broker)));
-    daemon.wait_for("PartJudged", 50);
+    daemon.wait_for("part_judged", 50);
     assert!(daemon.terminate().success());
     let states = verdicts.wait("kenpin.status/1", "the offline status", |told| {
         told.last().is_some_and(|status| status["state"] == "offline")
@@ -104,7 +104,7 @@ async fn a_trigger_that_was_cut_off_becomes_undecided_interrupted() {
     let config = line.configure(camera, &mqtt(&broker));
     let mut daemon = Daemon::start(&config);
     writeln!(daemon.stdin(), "part=A").unwrap();
-    daemon.wait_for("FrameCaptured", 1);
+    daemon.wait_for("frame_captured", 1);
     daemon.kill_nine();
 
     let daemon = Daemon::start(&config);
@@ -114,6 +114,29 @@ async fn a_trigger_that_was_cut_off_becomes_undecided_interrupted() {
     assert_eq!((message["part"].as_str(), message["verdict"].as_str()), (Some("A"), Some("undecided")));
     assert_eq!(message["reasons"], serde_json::json!([{ "reason": "interrupted" }]));
     assert_eq!(message["score"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_on_any_topic_of_a_filter_triggers() {
+    let line = Line::with_parts(1);
+    let broker = Mosquitto::start();
+    let subscriber = Subscriber::connect(broker.port, TOPIC);
+    let camera = "pace = \"triggered\"\ntrigger_sensor = \"plc\"\n\
+                  [sensors.plc]\nkind = \"mqtt\"\ntopic = \"line/+/trigger\"\npart_key = \"part\"";
+    publish_retained(broker.port, "line/7/trigger", "part=A");
+    let daemon = Daemon::start(&line.configure(camera, &mqtt(&broker)));
+    let messages = subscriber.wait(VERDICT, "the triggered part", distinct(1));
+    assert_eq!((messages[0]["part"].as_str(), messages[0]["verdict"].as_str()), (Some("A"), Some("pass")));
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_camera_that_fails_for_good_ends_the_daemon_with_its_name() {
+    let line = Line::with_parts(0);
+    std::fs::write(line.path().join("parts/broken.png"), "no picture").unwrap();
+    let daemon = Daemon::start(&line.configure("repeat = true", ""));
+    daemon.wait_for("kenpin: camera top: ", 1);
+    assert_eq!(daemon.wait().code(), Some(3));
 }
 
 #[test]

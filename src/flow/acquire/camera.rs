@@ -30,7 +30,7 @@ pub struct CameraTask {
     /// Where its triggers go in; only a triggered camera has one. When all senders are gone, the camera ends.
     pub triggers: Option<mpsc::Sender<Trigger>>,
     /// Its thread, which ends with the device, with the token or when nobody takes its frames.
-    pub thread: JoinHandle<()>,
+    pub thread: JoinHandle<Result<(), DeviceError>>,
 }
 
 /// Starts the thread of the camera `name`; `delay` is taken off every capture time. Call it inside the tokio runtime.
@@ -140,7 +140,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, mut turns: Turns) {
+    fn run(mut self, mut turns: Turns) -> Result<(), DeviceError> {
         let runtime = self.runtime.clone();
         let stop = self.stop.clone();
         while let Some(Some(trigger)) = runtime.block_on(stop.run_until_cancelled(turns.next())) {
@@ -148,18 +148,22 @@ impl Worker {
                 Ok(Some(shot)) => {
                     let frame = self.frame(shot, trigger);
                     if !self.deliver(frame) {
-                        return;
+                        break;
                     }
                 }
-                Ok(None) => return,
-                Err(error @ DeviceError::Unreadable { .. }) => self.tell_unreadable(&error),
-                Err(error @ DeviceError::Failed { .. }) => return self.tell_unreadable(&error),
+                Ok(None) => break,
+                Err(error @ DeviceError::Unreadable { .. }) => self.tell(Event::FrameUnreadable, &error),
+                Err(error @ DeviceError::Failed { .. }) => {
+                    self.tell(Event::CameraFailed, &error);
+                    return Err(error);
+                }
             }
         }
+        Ok(())
     }
 
-    fn tell_unreadable(&self, error: &DeviceError) {
-        self.telemetry.tell(Event::FrameUnreadable, format_args!("camera {}: {error}", self.name));
+    fn tell(&self, event: Event, error: &DeviceError) {
+        self.telemetry.tell(event, format_args!("camera {}: {error}", self.name));
     }
 
     /// A shot as a frame. The trigger knows better than the device which part it was for.

@@ -131,7 +131,7 @@ impl Crew {
     }
 
     fn tell_failed(&self, part: &Part, model: &Name, why: &str) {
-        self.telemetry.tell(Event::MemberFailed, format_args!("part {}: model {model}: {why}", part.id));
+        self.telemetry.tell(Event::MemberFailed, format_args!("model {model} on part {}: {why}", part.id));
     }
 }
 
@@ -173,7 +173,7 @@ impl Seat {
     /// Tells what someone should look at: a model that is stopped or does not run on what was asked for first.
     fn tell(&self, telemetry: &Telemetry) {
         match &self.state {
-            State::Stopped { why } => telemetry.tell(Event::MemberFailed, format_args!("{why}")),
+            State::Stopped { why } => telemetry.tell(Event::ModelStopped, format_args!("{why}")),
             State::Running { placement, .. } => {
                 let Placement { backend, version, provider, nodes, fallback } = &**placement;
                 tracing::info!(model = %self.name, backend, version, provider, ?nodes, "the model is ready");

@@ -23,8 +23,8 @@ fn start(script: Vec<Result<u64, DeviceError>>, pace: &Pace) -> (CameraTask, Tel
     (task, telemetry, stop)
 }
 
-async fn ended(thread: JoinHandle<()>) {
-    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+async fn ended(thread: JoinHandle<Result<(), DeviceError>>) -> Result<(), DeviceError> {
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap()
 }
 
 fn shots(count: u64) -> Vec<Result<u64, DeviceError>> {
@@ -45,7 +45,7 @@ async fn running_free_loses_nothing_and_takes_the_delay_off() {
     }
     assert_eq!(seen, (0..20).map(|index| (index, 97 + index)).collect::<Vec<_>>());
     assert_eq!(telemetry.count(Event::FrameCaptured), 20);
-    ended(task.thread).await;
+    ended(task.thread).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -53,19 +53,21 @@ async fn an_unreadable_picture_is_passed_over_and_a_failed_device_ends() {
     let unreadable = DeviceError::Unreadable { what: "b.png".into(), cause: "broken".into() };
     let failed = DeviceError::failed(&"top", &"unplugged");
     let (mut task, telemetry, _stop) =
-        start(vec![Ok(5), Err(unreadable), Ok(6), Err(failed), Ok(7)], &Pace::FreeRunning);
+        start(vec![Ok(5), Err(unreadable), Ok(6), Err(failed.clone()), Ok(7)], &Pace::FreeRunning);
     let mut seen = Vec::new();
     while let Some(frame) = task.frames.recv().await {
         seen.push((frame.sequence, frame.captured.as_nanos()));
     }
     assert_eq!(seen, [(0, 2), (1, 3)]);
-    assert_eq!(telemetry.count(Event::FrameUnreadable), 2);
+    assert_eq!(telemetry.count(Event::FrameUnreadable), 1);
+    assert_eq!(telemetry.count(Event::CameraFailed), 1);
+    assert_eq!(ended(task.thread).await, Err(failed), "and whoever joins the thread learns why");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn at_a_fixed_rate_the_newest_wins_and_the_others_are_counted() {
     let (mut task, telemetry, _stop) = start(shots(4), &Pace::Paced { frames_per_second: 1000.0 });
-    ended(task.thread).await;
+    ended(task.thread).await.unwrap();
     assert_eq!(task.frames.recv().await.map(|frame| frame.sequence), Some(3));
     assert!(task.frames.recv().await.is_none());
     assert_eq!(telemetry.count(Event::FrameSuperseded), 3);
@@ -82,7 +84,7 @@ async fn a_triggered_camera_takes_one_picture_a_trigger_under_the_triggers_part(
     }
     drop(triggers);
     assert!(task.frames.recv().await.is_none(), "without senders there will be no trigger");
-    ended(task.thread).await;
+    ended(task.thread).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -93,7 +95,7 @@ async fn every_wait_ends_with_the_token() {
             assert!(task.frames.recv().await.is_some(), "{pace:?}: the first picture comes at once");
         }
         stop.cancel();
-        ended(task.thread).await;
+        ended(task.thread).await.unwrap();
     }
 }
 
@@ -102,7 +104,7 @@ async fn a_camera_ends_when_nobody_takes_its_frames() {
     for pace in [Pace::FreeRunning, Pace::Paced { frames_per_second: 1000.0 }] {
         let (task, ..) = start(shots(1_000_000), &pace);
         drop(task.frames);
-        ended(task.thread).await;
+        ended(task.thread).await.unwrap();
     }
 }
 

@@ -1,3 +1,5 @@
+//! The outbox against a link that behaves like a broker: it delays, refuses, loses and dies.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
