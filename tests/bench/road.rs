@@ -1,6 +1,7 @@
 //! What the road costs: Kenpin end to end over the bare model in the same run, interleaved round by round.
 //!
-//! Floors of a part: the bare session on a prepared tensor, the decoding of the file, the resize by the library. Kenpin:
+//! Floors of a part: the bare model (one call of the runtime on a prepared tensor, through the thin wrapper every backend
+//! has), the decoding of the file, the resize by the library. Kenpin:
 //! the whole daemon (camera, joining, routing, model thread, judgement, durable journal), without a broker. Each case runs
 //! in a process of its own, peak memory in another, so that nothing is counted twice. CPU time is that of the process
 //! (`CLOCK_PROCESS_CPUTIME_ID`). Timings are reported, never asserted.

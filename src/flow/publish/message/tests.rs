@@ -1,3 +1,5 @@
+//! The messages against their own schemas, and what composing puts into them.
+
 use super::*;
 use crate::clock::Monotonic;
 
