@@ -61,14 +61,6 @@ impl Sub<Duration> for Monotonic {
     }
 }
 
-/// The wall-clock time that belongs to `at`, in UTC: now, less how long ago `at` was.
-#[must_use]
-pub fn utc_of(at: Monotonic) -> jiff::Timestamp {
-    let ago = Monotonic::now().since(at);
-    let now = jiff::Timestamp::now();
-    now.checked_sub(ago).unwrap_or(now)
-}
-
 /// Whether the kernel holds the system clock synchronised to an outside source.
 ///
 /// Source: `adjtimex(2)`; the state is `TIME_ERROR` while the clock is not synchronised.
@@ -102,11 +94,5 @@ mod tests {
         assert_eq!(first.since(second + Duration::from_secs(1)), Duration::ZERO);
         assert_eq!(Monotonic::from_nanos(5) - Duration::from_secs(1), Monotonic::default());
         assert_eq!(Monotonic::from_nanos(9).distance(Monotonic::from_nanos(4)), Duration::from_nanos(5));
-    }
-
-    #[test]
-    fn utc_of_a_past_point_lies_in_the_past() {
-        let span = jiff::Timestamp::now().duration_since(utc_of(Monotonic::now() - Duration::from_secs(5)));
-        assert!((4.9..6.0).contains(&span.as_secs_f64()), "{span:?}");
     }
 }

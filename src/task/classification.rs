@@ -3,7 +3,7 @@
 //! Pure. Refuses numbers that are not finite rather than passing them on: a model that answers NaN has failed, it has
 //! not said "good".
 
-use crate::flow::{ClassScore, Findings};
+use crate::task::{ClassScore, Findings};
 use crate::models::passport::{Activation, Labels, Passport};
 
 /// Turns the numbers of a model's output into a probability for each label, in the labels' order.

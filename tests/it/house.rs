@@ -32,8 +32,8 @@ fn module(path: &Path) -> String {
 fn storey(module: &str) -> u8 {
     match module {
         "clock" | "name" | "value" | "telemetry" => 0,
-        "fusion" | "config" | "models" => 1,
-        "flow" | "task" | "learn" | "record" => 2,
+        "fusion" | "config" | "models" | "task" => 1,
+        "flow" | "learn" | "record" => 2,
         "app" => 3,
         "cli" => 4,
         "main" | "lib" => 5,
