@@ -41,7 +41,7 @@ lint: ## format, clippy, docs and (where installed) cargo deny, all with warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps $(FEATURES)
 	@if command -v cargo-deny >/dev/null; then cargo deny --all-features check; else echo "lint: cargo-deny is not installed, so licences and advisories were not checked"; fi
 
-models: ## train the ELPV models anew (Python, PyTorch; about an hour on two cores)
+models: ## train the ELPV models anew (Python, PyTorch; about 45 CPU-minutes, an estimate)
 	$(MAKE) -C models/recipe all
 
 clean: ## remove everything that was built or fetched
