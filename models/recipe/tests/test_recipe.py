@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from kenpin_recipe import calibrate, data, experiment, networks, onnx_file, passport, score
+from kenpin_recipe import calibrate, data, experiment, licence, networks, onnx_file, passport, score
 from kenpin_recipe.places import EXPERIMENTS, MODELS
 
 ELPV = EXPERIMENTS / "elpv.toml"
@@ -57,6 +57,15 @@ class Onnx(unittest.TestCase):
 
 
 class ModelFolders(unittest.TestCase):
+    def test_licences_are_those_that_would_be_written(self):
+        chosen = experiment.read(ELPV)
+        for model in chosen.exported:
+            with self.subTest(model.name), tempfile.TemporaryDirectory() as folder:
+                licence.write(chosen, model, Path(folder))
+                for written in Path(folder).iterdir():
+                    self.assertEqual((MODELS / model.name / written.name).read_text(), written.read_text())
+                self.assertEqual(passport.read(MODELS / model.name)["licence"], licence.expression(model))
+
     def test_hashes_and_reference_answers(self):
         cells = {cell.stem: cell for cell in data.read_cells(data.find(None))}
         for model in experiment.read(ELPV).exported:
