@@ -67,7 +67,15 @@ impl App {
             settings.images.as_ref().map(|images| Images::open(images, opened.epoch, &telemetry)).transpose()?;
         let (health, told) = watch::channel(Health { stopped_models: announce::stopped(&crew), latency: None });
         let (journal, latencies) = (opened.journal, Mutex::default());
-        let desk = Desk { origin, journal, images, health, telemetry: telemetry.clone(), latencies };
+        let desk = Desk {
+            origin,
+            journal,
+            images,
+            health,
+            telemetry: telemetry.clone(),
+            latencies,
+            give_up: CancellationToken::new(),
+        };
         for part in &opened.interrupted {
             desk.close_interrupted(part).await?;
         }
