@@ -123,6 +123,7 @@ impl App {
         stop.cancel();
         let mut done = started.and(drained("infer", infer).await);
         let settled = drained("the desk", settle).await;
+        self.desk.give_up.cancel();
         refresh.abort();
         let _ = refresh.await;
         self.desk.refresh_health();
@@ -170,7 +171,8 @@ async fn open_desk(
     let images = settings.images.as_ref().map(|images| Images::open(images, opened.epoch, telemetry)).transpose()?;
     let (health, told) = watch::channel(Health { stopped_models: announce::stopped(crew), latency: None });
     let (journal, latencies) = (opened.journal, Mutex::default());
-    let desk = Desk { origin, journal, images, health, telemetry: telemetry.clone(), latencies };
+    let give_up = CancellationToken::new();
+    let desk = Desk { origin, journal, images, health, telemetry: telemetry.clone(), latencies, give_up };
     for part in &opened.interrupted {
         desk.close_interrupted(part).await?;
     }

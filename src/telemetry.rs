@@ -55,6 +55,8 @@ pub enum Event {
     MemberFailed,
     /// A session runs on something other than what was asked for first.
     MemberDegraded,
+    /// A verdict could not be written into the journal; it will be tried again.
+    VerdictUnwritten,
     /// A verdict was acknowledged by the broker.
     VerdictPublished,
     /// The broker refused a verdict.
@@ -95,6 +97,7 @@ impl Event {
         Self::ModelStopped,
         Self::MemberFailed,
         Self::MemberDegraded,
+        Self::VerdictUnwritten,
         Self::VerdictPublished,
         Self::VerdictRefused,
         Self::BrokerConnected,

@@ -1,16 +1,22 @@
 //! The desk at the end of the road: judges, puts the verdict into words, journals it, keeps the frames that must be kept.
+//!
+//! Promises: a verdict that the journal cannot write is tried again until it is written or the desk is told to give up. As it
+//! holds one group commit of parts at most, a disk that stays full holds up the cameras and loses nothing.
+//! The latency summary is over the newest 4,096 parts only; its `parts` counts all of them.
 
 use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::flow::publish::message::{Health, Latency, Origin, Stamp, compose, compose_interrupted};
+use crate::flow::publish::message::{Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted};
+use crate::flow::publish::outbox::{Retry, draw};
 use crate::flow::verdict::{Decision, Verdict};
 use crate::flow::{Walked, bound, inspect};
 use crate::learn::metrics::percentile;
 use crate::record::images::Images;
-use crate::record::journal::{Journal, OpenPart};
+use crate::record::journal::{Journal, JournalError, OpenPart};
 use crate::telemetry::{Event, Telemetry};
 
 /// How many of the newest latencies the summary is over: a few minutes of a fast line.
@@ -24,6 +30,8 @@ pub(super) struct Desk {
     pub(super) health: watch::Sender<Health>,
     pub(super) telemetry: Telemetry,
     pub(super) latencies: Mutex<Latencies>,
+    /// Once cancelled, a verdict that cannot be written is not tried again.
+    pub(super) give_up: CancellationToken,
 }
 
 /// The newest latencies, in milliseconds, in a ring.
@@ -49,9 +57,34 @@ impl Desk {
             self.note_latency(times.total);
         }
         let part = walked.part.id.as_str();
-        match self.journal.append(part, Box::new(|seq| message.into_body(seq))).await {
-            Ok(seq) => self.keep_frames(seq, verdict.decision, &walked),
-            Err(error) => tracing::error!("the verdict on part {part} is not in the journal: {error}"),
+        if let Some(seq) = self.write(part, &message).await {
+            self.keep_frames(seq, verdict.decision, &walked);
+        }
+    }
+
+    /// Writes a verdict and returns its number; tries again with growing pauses for as long as the journal may recover.
+    async fn write(&self, part: &str, message: &VerdictMessage) -> Option<u64> {
+        let mut failures = 0;
+        loop {
+            let attempt = message.clone();
+            let error = match self.journal.append(part, Box::new(|seq| attempt.into_body(seq))).await {
+                Ok(seq) => return Some(seq),
+                Err(error) => error,
+            };
+            if matches!(error, JournalError::AlreadyJudged { .. } | JournalError::Closed) {
+                tracing::error!("the verdict on part {part} is not in the journal: {error}");
+                return None;
+            }
+            failures += 1;
+            let pause = Retry::default().after(failures, draw());
+            self.telemetry.tell(
+                Event::VerdictUnwritten,
+                format_args!("part {part}: {error}; failure {failures}, next try in {pause:?}"),
+            );
+            if self.give_up.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                tracing::error!("the verdict on part {part} is given up, it is not in the journal: {error}");
+                return None;
+            }
         }
     }
 
@@ -67,9 +100,6 @@ impl Desk {
 
     fn tell(&self, walked: &Walked, verdict: &Verdict) {
         let part = &walked.part.id;
-        for why in verdict.votes.iter().filter_map(|vote| vote.failure.as_ref()) {
-            self.telemetry.tell(Event::MemberFailed, format_args!("part {part}: {why}"));
-        }
         let decision = verdict.decision.as_str();
         self.telemetry.tell(Event::PartJudged, format_args!("part {part}: {decision}, score {:?}", verdict.score));
     }
@@ -90,14 +120,21 @@ impl Desk {
         }
     }
 
-    /// Puts the latencies so far where the publisher reads them.
+    /// Puts the summary of the newest latencies where the publisher reads it.
     pub(super) fn refresh_health(&self) {
-        let latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = |share| percentile(&latencies.ring, share);
+        let (parts, mut newest) = self.latencies_now();
+        // `percentile` sorts what it is given, which costs next to nothing when it is sorted already.
+        newest.sort_by(f64::total_cmp);
+        let at = |share| percentile(&newest, share);
         let latency = at(0.5).zip(at(0.99)).zip(at(1.0));
-        let parts = latencies.parts;
         let latency = latency.map(|((p50, p99), max)| Latency { parts, p50, p99, max });
         self.health.send_modify(|health| health.latency = latency);
+    }
+
+    /// How many parts there were, and a copy of the newest latencies: the lock is held for the copying only.
+    fn latencies_now(&self) -> (u64, Vec<f64>) {
+        let latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+        (latencies.parts, latencies.ring.clone())
     }
 
     /// Writes what is queued for keeping and lets go of the journal.
@@ -106,5 +143,91 @@ impl Desk {
             images.close();
         }
         self.journal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config;
+    use crate::name::Name;
+
+    /// A trigger by which every verdict fails to be written, as on a full disk.
+    const FULL: &str = "CREATE TRIGGER full BEFORE INSERT ON verdict BEGIN SELECT RAISE(ABORT, 'no space left'); END";
+
+    fn desk(path: &Path) -> Desk {
+        let (run, settings) = (Name::new("run-1").unwrap(), config::Journal { path: path.into(), max_bytes: 1 << 30 });
+        let opened = Journal::open(&settings, &run, true).unwrap();
+        let origin = Origin { device: Name::new("device-1").unwrap(), epoch: opened.epoch, run };
+        let health = watch::channel(Health { stopped_models: vec![], latency: None }).0;
+        let (telemetry, latencies, give_up) = (Telemetry::default(), Mutex::default(), CancellationToken::new());
+        Desk { origin, journal: opened.journal, images: None, health, telemetry, latencies, give_up }
+    }
+
+    fn outside(path: &Path, sql: &str) {
+        rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+    }
+
+    fn message(desk: &Desk, part: &str) -> VerdictMessage {
+        compose_interrupted("run-1", part, None, &desk.origin, Stamp::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verdict_outlives_a_full_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j");
+        let desk = desk(&path);
+        assert_eq!(desk.write("a", &message(&desk, "a")).await, Some(1));
+        outside(&path, FULL);
+        let (b, c) = (message(&desk, "b"), message(&desk, "c"));
+        let room = async {
+            while desk.telemetry.count(Event::VerdictUnwritten) < 6 {
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+            assert_eq!(*desk.journal.committed().borrow(), 1);
+            outside(&path, "DROP TRIGGER full");
+        };
+        let (b, c, ()) = tokio::join!(desk.write("b", &b), desk.write("c", &c), room);
+        let mut seqs = [b.unwrap(), c.unwrap()];
+        seqs.sort_unstable();
+        assert_eq!(seqs, [2, 3], "no number is lost and none given twice");
+        let rows = desk.journal.waiting(0, 9).await.unwrap();
+        assert_eq!(rows.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_mended_by_waiting_is_not_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j");
+        let desk = desk(&path);
+        let verdict = message(&desk, "a");
+        assert_eq!(desk.write("a", &verdict).await, Some(1));
+        assert_eq!(desk.write("a", &verdict).await, None, "a part is judged once");
+        assert_eq!(desk.telemetry.count(Event::VerdictUnwritten), 0);
+
+        outside(&path, FULL);
+        desk.give_up.cancel();
+        assert_eq!(desk.write("b", &message(&desk, "b")).await, None, "given up");
+        assert_eq!(desk.telemetry.count(Event::VerdictUnwritten), 1);
+
+        desk.journal.clone().close().await;
+        assert_eq!(desk.write("c", &message(&desk, "c")).await, None, "the journal is closed");
+        assert_eq!(desk.telemetry.count(Event::VerdictUnwritten), 1);
+    }
+
+    #[tokio::test]
+    async fn the_latency_summary_is_over_the_newest_parts_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder.path().join("j"));
+        desk.refresh_health();
+        assert_eq!(desk.health.borrow().latency, None);
+        desk.note_latency(9_000.0);
+        (0..LATENCIES).for_each(|place| desk.note_latency(if place % 2 == 0 { 3.0 } else { 1.0 }));
+        desk.refresh_health();
+        let told = desk.health.borrow().latency.unwrap();
+        assert_eq!((told.parts, told.p50, told.p99, told.max), (4_097, 1.0, 3.0, 3.0));
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Owns one SQLite file (WAL, `synchronous=FULL`), a lock file beside it, and the one thread named `journal` that writes.
 //! Promises: a sequence number starts at 1, has no gaps and is never given twice, not even after pruning or a power cut; what
-//! [`Journal::append`] returned is on the disk; a part has at most one verdict; an admitted part can always be appended.
-//! Within its disk budget it keeps acknowledged verdicts too and prunes the oldest of them first; when unsent verdicts alone
-//! fill the budget it refuses new parts and drops nothing.
+//! [`Journal::append`] returned is on the disk; a part has at most one verdict as long as that verdict is kept (once it is
+//! pruned, the same part may come again); an admitted part can always be appended, and tried again when the disk failed.
+//! Within its disk budget it keeps acknowledged verdicts too and prunes the oldest of them first, a sixteenth of the budget at
+//! a time; when unsent verdicts alone fill the budget it refuses new parts and drops nothing.
 //! Deliberately does not know what a verdict says: a body is bytes.
 
 mod store;
@@ -171,7 +172,8 @@ impl Journal {
     /// Writes the verdict of `part` of this run and returns its sequence number once it is durable.
     ///
     /// # Errors
-    /// [`JournalError::AlreadyJudged`] for a second verdict; else when the disk fails or the journal is closed.
+    /// [`JournalError::AlreadyJudged`] for a second verdict, [`JournalError::Closed`] when the journal is closed; any other
+    /// means that the disk failed and nothing was written: the part stays accepted, and the same verdict may be tried again.
     pub async fn append(&self, part: &str, body: Body) -> Result<u64, JournalError> {
         self.append_to(self.run.to_string(), part.to_owned(), body).await
     }

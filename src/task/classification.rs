@@ -3,8 +3,8 @@
 //! Pure. Refuses numbers that are not finite rather than passing them on: a model that answers NaN has failed, it has
 //! not said "good".
 
-use crate::task::{ClassScore, Findings};
 use crate::models::passport::{Activation, Labels, Passport};
+use crate::task::{ClassScore, Findings};
 
 /// Turns the numbers of a model's output into a probability for each label, in the labels' order.
 ///

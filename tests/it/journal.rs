@@ -135,6 +135,46 @@ async fn pruning_never_gives_a_number_twice_and_holds_the_budget() {
 }
 
 #[tokio::test]
+async fn half_the_budget_is_kept_to_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, budget) = (folder.path().join("j"), 4 << 20);
+    let run = Name::new("run-1").unwrap();
+    let on_disk = || -> u64 {
+        ["j", "j-wal"].iter().filter_map(|name| folder.path().join(name).metadata().ok()).map(|file| file.len()).sum()
+    };
+    let journal = Journal::open(&settings(&path, budget), &run, true).unwrap().journal;
+    let written = 1_000;
+    let parts: Vec<String> = (1..=written).map(|part| part.to_string()).collect();
+    futures::future::join_all(parts.iter().map(|part| append(&journal, part, 3_000))).await;
+    journal.acknowledge((1..=written).collect()).await.unwrap();
+    journal.close().await;
+    assert!(on_disk() > budget / 2, "{} bytes", on_disk());
+
+    let journal = Journal::open(&settings(&path, budget / 2), &run, true).unwrap().journal;
+    let low_water = budget / 2 / 16 * 15;
+    assert!(on_disk() <= low_water && journal.backlog().bytes <= low_water, "{} bytes", on_disk());
+    assert!(on_disk() > budget / 4, "no more is pruned than must be: {} bytes", on_disk());
+    assert_eq!(journal.admit(&written.to_string(), false).await, Admitted::Duplicate, "recent ones are kept");
+    assert_eq!(journal.admit("1", false).await, Admitted::Accepted, "a pruned part may come again");
+    for part in 0..20 {
+        let part = format!("fresh-{part}");
+        assert_eq!(journal.admit(&part, true).await, Admitted::Accepted);
+        append(&journal, &part, 3_000).await;
+        assert!(journal.backlog().bytes <= budget / 2 && on_disk() <= budget / 2, "{:?}", journal.backlog());
+    }
+}
+
+#[tokio::test]
+async fn a_file_too_large_for_another_reason_is_not_blamed_on_unsent_verdicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal =
+        Journal::open(&settings(&folder.path().join("j"), 4096), &Name::new("run-1").unwrap(), true).unwrap().journal;
+    let used = journal.backlog().bytes;
+    let why = format!("journal is full: {used} bytes of 4096, though no verdict is unsent");
+    assert_eq!(journal.admit("a", false).await, Admitted::Refused { why });
+}
+
+#[tokio::test]
 async fn refusals_are_counted_until_the_verdict_is_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("j");

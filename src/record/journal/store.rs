@@ -42,8 +42,17 @@ const STEPS: &[M<'static>] = &[M::up(
      CREATE INDEX verdict_acknowledged ON verdict (seq) WHERE state = 'acknowledged';",
 )];
 
-/// Rows that one step of pruning removes: one group commit's worth.
-const PRUNED_AT_ONCE: u32 = 64;
+/// The fewest rows that one step of pruning removes: one group commit's worth.
+const PRUNED_AT_LEAST: u64 = 64;
+
+/// The most rows that one step of pruning removes, so that its write-ahead log stays small.
+const PRUNED_AT_MOST: u64 = 4096;
+
+/// What a row is taken to weigh at most when a step of pruning is measured out: more than any verdict does.
+const HEAVY_ROW: u64 = 65_536;
+
+/// Pages that go back to the file system in one transaction.
+const FREED_AT_ONCE: u32 = 1024;
 
 /// An open journal file.
 #[derive(Debug)]
@@ -54,6 +63,12 @@ pub(super) struct Store {
     epoch: Uuid,
     next_seq: u64,
     backlog: Backlog,
+    /// The next number and the backlog as they were when the group began: what a group that fails falls back to.
+    before: (u64, Backlog),
+    /// Whether a group that failed could not be taken back and still hangs in the connection.
+    stuck: bool,
+    #[cfg(test)]
+    roll_backs_fail: bool,
     /// Held as long as the store lives; the system gives it back even when the process is killed.
     _lock: File,
 }
@@ -67,9 +82,20 @@ impl Store {
         let (epoch, next_seq) = identity(&connection, path)?;
         let backlog = Backlog { max_bytes: settings.max_bytes, ..Backlog::default() };
         let log = beside(path, "-wal");
-        let mut store = Self { connection, path: path.to_owned(), log, epoch, next_seq, backlog, _lock: lock };
+        let mut store = Self {
+            connection,
+            path: path.to_owned(),
+            log,
+            epoch,
+            next_seq,
+            backlog,
+            before: (next_seq, backlog),
+            stuck: false,
+            #[cfg(test)]
+            roll_backs_fail: false,
+            _lock: lock,
+        };
         store.recount()?;
-        store.make_room()?;
         Ok(store)
     }
 
@@ -77,6 +103,7 @@ impl Store {
         self.epoch
     }
 
+    /// The last number that was given: durable whenever no group is under way.
     pub(super) const fn last_seq(&self) -> u64 {
         self.next_seq - 1
     }
@@ -95,15 +122,17 @@ impl Store {
         self.told(read())
     }
 
-    pub(super) fn begin(&self) -> Result<(), JournalError> {
-        self.told(self.connection.execute_batch("BEGIN IMMEDIATE"))
+    pub(super) fn begin(&mut self) -> Result<(), JournalError> {
+        self.unstick()?;
+        self.told(self.connection.execute_batch("BEGIN IMMEDIATE"))?;
+        self.before = (self.next_seq, self.backlog);
+        Ok(())
     }
 
     /// Makes the group durable. The counter travels in the same transaction, so a number is never given twice.
     pub(super) fn commit(&mut self) -> Result<(), JournalError> {
         if self.connection.is_autocommit() {
-            let cause = "the group was taken back by a failure of the disk".into();
-            return Err(JournalError::Storage { path: self.path.clone(), cause });
+            return Err(self.storage("the group was taken back by a failure of the disk"));
         }
         let done = self
             .connection
@@ -113,17 +142,29 @@ impl Store {
         self.told(done)
     }
 
-    /// Takes the group back, and with it the numbers it had used.
+    /// Takes the group back, and with it the numbers it had used: those at once and from memory, whatever the disk says.
     pub(super) fn roll_back(&mut self) -> Result<(), JournalError> {
-        if !self.connection.is_autocommit() {
-            self.told(self.connection.execute_batch("ROLLBACK"))?;
-        }
-        self.next_seq = identity(&self.connection, &self.path)?.1;
-        self.recount()
+        (self.next_seq, self.backlog) = self.before;
+        self.stuck = !self.connection.is_autocommit();
+        self.unstick()
     }
 
-    /// The verdict that `part` has: `None` when it has none.
-    pub(super) fn verdict_of(&self, run: &str, part: &str) -> Result<Option<u64>, JournalError> {
+    /// Takes back the group that still hangs in the connection, if one does; nothing it holds may be read or kept.
+    fn unstick(&mut self) -> Result<(), JournalError> {
+        #[cfg(test)]
+        if self.roll_backs_fail && self.stuck {
+            return Err(self.storage("no roll-back today"));
+        }
+        if self.stuck && !self.connection.is_autocommit() {
+            self.told(self.connection.execute_batch("ROLLBACK"))?;
+        }
+        self.stuck = false;
+        Ok(())
+    }
+
+    /// The verdict that `part` has: `None` when it has none, or none any more.
+    pub(super) fn verdict_of(&mut self, run: &str, part: &str) -> Result<Option<u64>, JournalError> {
+        self.unstick()?;
         let found = self
             .connection
             .prepare_cached("SELECT seq FROM verdict WHERE run = ?1 AND part = ?2")
@@ -183,7 +224,8 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn waiting(&self, after: u64, limit: usize) -> Result<Vec<Row>, JournalError> {
+    pub(super) fn waiting(&mut self, after: u64, limit: usize) -> Result<Vec<Row>, JournalError> {
+        self.unstick()?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let read = || {
             self.connection
@@ -208,36 +250,66 @@ impl Store {
         Ok(self.backlog.bytes)
     }
 
-    /// Brings the file under its budget as far as acknowledged verdicts allow, oldest first, and says whether it got there.
-    /// Not inside a transaction.
-    pub(super) fn make_room(&mut self) -> Result<bool, JournalError> {
+    /// When the file is over its budget, prunes acknowledged verdicts, oldest first, down to fifteen sixteenths of it, or until
+    /// there are none: so not every commit prunes. Not inside a group.
+    pub(super) fn make_room(&mut self) -> Result<(), JournalError> {
+        self.unstick()?;
         if self.measure()? <= self.backlog.max_bytes {
-            return Ok(true);
+            return Ok(());
         }
         self.shrink()?;
-        while self.measure()? > self.backlog.max_bytes {
+        let enough = self.backlog.max_bytes - self.backlog.max_bytes / 16;
+        loop {
+            let excess = self.measure()?.saturating_sub(enough);
+            if excess == 0 {
+                return Ok(());
+            }
+            let rows = (excess / HEAVY_ROW).clamp(PRUNED_AT_LEAST, PRUNED_AT_MOST);
             let pruned = self.change(
                 "DELETE FROM verdict WHERE seq IN
                      (SELECT seq FROM verdict WHERE state = 'acknowledged' ORDER BY seq LIMIT ?1)",
-                params![PRUNED_AT_ONCE],
+                params![rows.cast_signed()],
             )?;
-            self.shrink()?;
             if pruned == 0 {
-                return Ok(self.measure()? <= self.backlog.max_bytes);
+                return Ok(());
             }
+            self.shrink()?;
         }
-        Ok(true)
     }
 
-    /// Gives free pages back to the file system and empties the write-ahead log.
+    /// Gives all free pages back to the file system and empties the write-ahead log.
     fn shrink(&self) -> Result<(), JournalError> {
-        self.told(self.connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);"))
+        loop {
+            let free = self.told(self.connection.query_row("PRAGMA freelist_count", [], |row| number(row, 0)))?;
+            self.told(self.free_pages())?;
+            let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            if self.told(busy)? {
+                return Err(self.storage("its write-ahead log cannot be emptied while another process reads it"));
+            }
+            if free <= u64::from(FREED_AT_ONCE) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// SQLite frees one page a step, so the statement has to be stepped to its end.
+    fn free_pages(&self) -> Result<(), rusqlite::Error> {
+        let mut vacuum = self.connection.prepare_cached(&format!("PRAGMA incremental_vacuum({FREED_AT_ONCE})"))?;
+        let mut steps = vacuum.query([])?;
+        while steps.next()?.is_some() {}
+        Ok(())
     }
 
     /// Plays a full disk: the file may have no more than this many pages.
     #[cfg(test)]
     pub(super) fn limit_pages(&self, pages: u32) {
         self.connection.pragma_update(None, "max_page_count", pages).unwrap();
+    }
+
+    /// Plays a disk on which a group cannot be taken back.
+    #[cfg(test)]
+    pub(super) fn fail_roll_backs(&mut self, fail: bool) {
+        self.roll_backs_fail = fail;
     }
 
     fn recount(&mut self) -> Result<(), JournalError> {
@@ -253,6 +325,10 @@ impl Store {
     fn change(&self, sql: &str, values: impl rusqlite::Params) -> Result<u64, JournalError> {
         let rows = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
         self.told(rows).map(|rows| u64::try_from(rows).unwrap_or(u64::MAX))
+    }
+
+    fn storage(&self, cause: &str) -> JournalError {
+        JournalError::Storage { path: self.path.clone(), cause: cause.into() }
     }
 
     fn told<T>(&self, result: Result<T, rusqlite::Error>) -> Result<T, JournalError> {

@@ -36,7 +36,10 @@ type Held = Box<dyn FnOnce(&mut Writer, Result<(), JournalError>) + Send>;
 pub(super) struct Writer {
     store: Store,
     publishing: bool,
-    /// Parts that were accepted and have no verdict, as (run, part). Bounded by what the road holds.
+    /// Parts that were accepted and have no verdict, as (run, part). A part leaves when its verdict is durable, or when its
+    /// admission could not be made so; a failed append leaves it in, to be tried again. So the set is as large as the parts
+    /// being joined, walked and settled, all of which have bounds, and those interrupted parts that have no verdict yet.
+    /// Whoever gives a verdict up leaves its part here until the journal is closed.
     admitted: HashSet<(String, String)>,
     held: Vec<Held>,
     committed: watch::Sender<u64>,
@@ -44,6 +47,8 @@ pub(super) struct Writer {
     in_group: bool,
     /// Why the group must be taken back, once something in it went wrong.
     failed: Option<JournalError>,
+    /// Why the last try to bring the file under its budget broke off.
+    jammed: Option<JournalError>,
 }
 
 impl Writer {
@@ -55,7 +60,11 @@ impl Writer {
         backlog: watch::Sender<Backlog>,
     ) -> Self {
         let admitted = open.iter().map(|open| (open.run.clone(), open.part.clone())).collect();
-        Self { store, publishing, admitted, held: Vec::new(), committed, backlog, in_group: false, failed: None }
+        let (held, in_group, failed, jammed) = (Vec::new(), false, None, None);
+        let mut writer = Self { store, publishing, admitted, held, committed, backlog, in_group, failed, jammed };
+        writer.make_room();
+        writer.backlog.send_replace(writer.store.backlog());
+        writer
     }
 
     /// Serves until the last handle is gone or one of them closes the journal.
@@ -138,9 +147,7 @@ impl Writer {
         if self.admitted.contains(&key) || self.store.verdict_of(&key.0, &key.1)?.is_some() {
             return Ok((Admitted::Duplicate, false));
         }
-        let backlog = self.store.backlog();
-        if backlog.bytes > backlog.max_bytes {
-            let why = format!("journal is full: {} bytes of {} are unsent verdicts", backlog.bytes, backlog.max_bytes);
+        if let Some(why) = self.full() {
             return Ok((Admitted::Refused { why }, false));
         }
         if triggered {
@@ -155,6 +162,21 @@ impl Writer {
         }
         self.admitted.insert(key);
         Ok((Admitted::Accepted, triggered))
+    }
+
+    /// Why no part can be accepted, when the file is over its budget.
+    fn full(&mut self) -> Option<String> {
+        if self.jammed.is_some() && !self.in_group {
+            self.make_room();
+        }
+        let Backlog { waiting, bytes, max_bytes, .. } = self.store.backlog();
+        (bytes > max_bytes).then(|| match &self.jammed {
+            Some(error) => format!("journal is full: {bytes} bytes of {max_bytes}, and no room can be made: {error}"),
+            None if waiting == 0 => {
+                format!("journal is full: {bytes} bytes of {max_bytes}, though no verdict is unsent")
+            }
+            None => format!("journal is full: {bytes} bytes of {max_bytes} are unsent verdicts"),
+        })
     }
 
     fn append(&mut self, run: &str, part: &str, body: Body) -> Result<u64, JournalError> {
@@ -208,10 +230,15 @@ impl Writer {
                 tracing::error!("the last group could not be taken back: {error}");
             }
         }
-        if let Err(error) = self.store.make_room() {
+        self.make_room();
+        done
+    }
+
+    fn make_room(&mut self) {
+        self.jammed = self.store.make_room().err();
+        if let Some(error) = &self.jammed {
             tracing::error!("no room could be made: {error}");
         }
-        done
     }
 }
 
@@ -236,17 +263,28 @@ mod tests {
         answer.try_recv().unwrap().map_err(|error| error.to_string())
     }
 
-    #[test]
-    fn a_full_disk_fails_the_whole_group_and_leaves_no_gap() {
-        let folder = tempfile::tempdir().unwrap();
+    fn writer(folder: &tempfile::TempDir) -> Writer {
         let settings = config::Journal { path: folder.path().join("j"), max_bytes: 1 << 30 };
         let store = Store::open(&settings).unwrap();
         let (committed, backlog) = (watch::channel(0).0, watch::channel(Backlog::default()).0);
-        let mut writer = Writer::new(store, true, &[], committed, backlog);
+        Writer::new(store, true, &[], committed, backlog)
+    }
+
+    fn admitted(writer: &mut Writer, part: &str) -> Admitted {
+        writer.admit("r".into(), part.into(), false).unwrap().0
+    }
+
+    #[test]
+    fn a_full_disk_fails_the_whole_group_and_leaves_no_gap() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(&folder);
         let first = asked(&mut writer, "a", 10);
         writer.finish();
         assert_eq!(told(first), Ok(1));
 
+        for part in ["b", "c", "d"] {
+            assert_eq!(admitted(&mut writer, part), Admitted::Accepted);
+        }
         writer.store.limit_pages(40);
         let group = [("b", 10), ("c", 1_000_000), ("d", 10)].map(|(part, bytes)| asked(&mut writer, part, bytes));
         writer.finish();
@@ -256,11 +294,38 @@ mod tests {
         }
         assert_eq!(*writer.committed.borrow(), 1);
         assert_eq!(writer.store.waiting(0, 9).unwrap(), [(1, vec![1; 10])]);
+        assert_eq!(admitted(&mut writer, "b"), Admitted::Duplicate, "it is still on the road");
 
         writer.store.limit_pages(1_000_000);
         let again = [("b", 10), ("c", 1_000_000)].map(|(part, bytes)| asked(&mut writer, part, bytes));
         writer.finish();
         assert_eq!(again.map(told), [Ok(2), Ok(3)]);
         assert_eq!(writer.store.backlog().waiting, 3);
+        assert_eq!(writer.admitted.iter().map(|(_, part)| part.as_str()).collect::<Vec<_>>(), ["d"]);
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_taken_back_is_never_told_and_ends_with_the_trouble() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(&folder);
+        writer.store.fail_roll_backs(true);
+        let group = [asked(&mut writer, "a", 10), asked(&mut writer, "b", 10)];
+        writer.failed = Some(JournalError::Closed);
+        writer.finish();
+        for answer in group {
+            told(answer).unwrap_err();
+        }
+        assert_eq!(*writer.committed.borrow(), 0, "no number was announced");
+        assert_eq!(*writer.backlog.borrow(), writer.store.backlog());
+        assert_eq!(writer.store.backlog().waiting, 0);
+        let why = told(asked(&mut writer, "a", 10)).unwrap_err();
+        assert!(why.ends_with("no roll-back today"), "{why}");
+        assert!(writer.store.waiting(0, 9).is_err(), "what hangs in the connection is not read");
+
+        writer.store.fail_roll_backs(false);
+        let again = asked(&mut writer, "b", 10);
+        writer.finish();
+        assert_eq!((told(again), *writer.committed.borrow()), (Ok(1), 1));
+        assert_eq!(writer.store.waiting(0, 9).unwrap(), [(1, vec![1; 10])]);
     }
 }
