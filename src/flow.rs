@@ -235,6 +235,11 @@ pub enum Note {
         /// The sensor.
         sensor: Name,
     },
+    /// What a reading gave as the recipe cannot be a name: the line's recipe was in force.
+    UnusableRecipe {
+        /// What the reading gave, cut to 80 characters.
+        seen: String,
+    },
 }
 
 /// Everything known of one piece of goods, joined and routed, before any model has seen it.
@@ -242,6 +247,8 @@ pub enum Note {
 pub struct Part {
     /// Its identity within the run.
     pub id: PartId,
+    /// Whether the line named the part; otherwise the daemon made the id.
+    pub id_given: bool,
     /// The recipe in force for it.
     pub recipe: Name,
     /// The earliest capture time among its frames.

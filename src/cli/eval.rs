@@ -16,7 +16,7 @@ use super::{FINDINGS, load_settings, runtime, start_logging};
 use crate::clock::Monotonic;
 use crate::config::Settings;
 use crate::flow::acquire::decode::read_image;
-use crate::flow::dispatch::route;
+use crate::flow::dispatch::{recipe, route};
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::pool::Pool;
@@ -115,14 +115,17 @@ async fn judge(
     let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
     let now = Monotonic::now();
     let frame = Frame { camera: camera.clone(), sequence: 0, captured: now, part: None, image };
+    let readings = labelled.readings(now);
+    let (recipe, unusable) = recipe(&settings.line, &readings);
     let mut part = Part {
         id: PartId::generate(),
-        recipe: settings.line.recipe.clone(),
+        id_given: false,
+        recipe,
         captured: now,
         joined: now,
         frames: vec![Arc::new(frame)],
-        readings: labelled.readings(now),
-        notes: Vec::new(),
+        readings,
+        notes: unusable.into_iter().collect(),
         plan: Arc::clone(plan),
         route: None,
     };

@@ -5,21 +5,21 @@
 //!
 //! Promises: a part is sent on at most once, after the door let it in; a triggered part is let in before its picture is
 //! taken, and then always sent on, with whatever came. What came within a window is joined, even when the road was full
-//! meanwhile. Does not judge.
+//! meanwhile. The window of a triggered part runs from its trigger, so it includes the trigger's wait in the camera's
+//! queue. Does not judge.
 
+mod cameras;
 mod join;
+mod recipe;
 mod route;
 mod statistics;
 
+pub use recipe::recipe;
 pub use route::route;
-pub use statistics::{brightness, sharpness};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
-use futures::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,9 +28,10 @@ use crate::clock::Monotonic;
 use crate::config;
 use crate::flow::frames::FrameSource;
 use crate::flow::plan::Plan;
-use crate::flow::{Admission, Admitted, Frame, Part, PartId, Reading, Trigger, bound};
+use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Trigger, bound};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
+use cameras::Cameras;
 use join::{Joined, Joiner};
 
 /// What comes in.
@@ -88,7 +89,7 @@ pub async fn run(
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
     while desk.take_held(&mut cameras).await && (cameras.any_left() || desk.joiner.has_open()) {
-        if !listening && !cameras.any_left() {
+        if stop.is_cancelled() || (!listening && !cameras.any_left()) {
             break;
         }
         let deadline = desk.joiner.next_deadline();
@@ -106,14 +107,15 @@ pub async fn run(
                 true
             }
             () = desk.clock.sleep_until(deadline) => {
-                desk.catch_up(&mut readings, &mut cameras).await && desk.tick().await
+                let due = desk.clock.now();
+                desk.catch_up(&mut readings, &mut cameras).await && desk.tick(due).await
             }
         };
         if !more {
             return;
         }
     }
-    desk.finish(cameras).await;
+    desk.finish(readings, cameras).await;
 }
 
 /// The monotonic clock as tokio's timers see it, so that a test may hold it.
@@ -137,57 +139,6 @@ impl Clock {
         match deadline {
             Some(deadline) => tokio::time::sleep_until(self.instant + deadline.since(self.monotonic)).await,
             None => std::future::pending().await,
-        }
-    }
-}
-
-/// The cameras' passages, each with at most one frame in hand that waits for room.
-struct Cameras {
-    sources: Vec<Source>,
-    /// Where the next round of asking begins, so that no camera is favoured.
-    first: usize,
-}
-
-struct Source {
-    frames: FrameSource,
-    held: Option<Arc<Frame>>,
-    ended: bool,
-}
-
-impl Cameras {
-    fn new(frames: Vec<(Name, FrameSource)>) -> Self {
-        let sources = frames.into_iter().map(|(_, frames)| Source { frames, held: None, ended: false }).collect();
-        Self { sources, first: 0 }
-    }
-
-    fn any_left(&self) -> bool {
-        self.sources.iter().any(|source| !source.ended || source.held.is_some())
-    }
-
-    /// The next frame of any camera whose hand is free, with the camera's place. Nothing is lost when it is cancelled.
-    async fn next(&mut self) -> (usize, Option<Arc<Frame>>) {
-        poll_fn(|context| {
-            let count = self.sources.len();
-            for place in (0..count).map(|step| (self.first + step) % count) {
-                let source = &mut self.sources[place];
-                if source.ended || source.held.is_some() {
-                    continue;
-                }
-                if let Poll::Ready(frame) = source.frames.poll_recv(context) {
-                    self.first = place + 1;
-                    return Poll::Ready((place, frame));
-                }
-            }
-            Poll::Pending
-        })
-        .await
-    }
-
-    /// Puts what [`Self::next`] gave into the camera's hand.
-    fn put(&mut self, place: usize, frame: Option<Arc<Frame>>) {
-        if let Some(source) = self.sources.get_mut(place) {
-            source.ended = frame.is_none();
-            source.held = frame;
         }
     }
 }
@@ -229,7 +180,7 @@ impl Desk {
         self.send(joined).await
     }
 
-    /// Joins what had come before a deadline is acted on: while the road was full it could only wait in its queue.
+    /// Joins all that had come before a deadline is acted on: while the road was full it could only wait in its queue.
     async fn catch_up(&mut self, readings: &mut mpsc::Receiver<Reading>, cameras: &mut Cameras) -> bool {
         for _ in 0..bound::READINGS {
             let Ok(reading) = readings.try_recv() else { break };
@@ -237,25 +188,35 @@ impl Desk {
                 return false;
             }
         }
-        while let Some((camera, frame)) = cameras.next().now_or_never() {
-            cameras.put(camera, frame);
+        for _ in 0..=bound::FRAMES {
+            cameras.fill();
+            if !self.take_held(cameras).await {
+                return false;
+            }
         }
-        self.take_held(cameras).await
+        true
     }
 
-    async fn tick(&mut self) -> bool {
-        let joined = self.joiner.tick(self.clock.now());
+    /// Closes what was due at `due`. What has become due since is caught up with first.
+    async fn tick(&mut self, due: Monotonic) -> bool {
+        let joined = self.joiner.tick(due);
         self.send(joined).await
     }
 
     /// Takes a place in the cameras' queues first, then asks the door, then lets the cameras know: so nothing is
-    /// journalled as open that no camera has room for.
+    /// journalled as open that no camera has room for, and no trigger closes a part that was let in before.
     async fn trigger(&mut self, mut reading: Reading) -> bool {
+        let id_given = reading.part.is_some();
         let part = reading.part.get_or_insert_with(PartId::generate).clone();
-        let mut places = Vec::new();
+        if self.joiner.is_full() && !self.joiner.is_open(&part) {
+            self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: too many parts are open"));
+            return true;
+        }
+        let (mut places, mut awaited) = (Vec::new(), BTreeSet::new());
         for (camera, queue) in self.triggers.get(&reading.sensor).into_iter().flatten() {
+            awaited.insert(camera.clone());
             match queue.clone().try_reserve_owned() {
-                Ok(place) => places.push((camera.clone(), place)),
+                Ok(place) => places.push(place),
                 Err(error) => {
                     let why = overrun(&error);
                     self.telemetry.tell(Event::TriggerOverrun, format_args!("camera {camera}, part {part}: {why}"));
@@ -265,12 +226,11 @@ impl Desk {
         if places.is_empty() || !self.admit(&part, true).await {
             return true;
         }
-        let (at, mut awaited) = (reading.captured, BTreeSet::new());
-        for (camera, place) in places {
+        let at = reading.captured;
+        for place in places {
             place.send(Trigger { part: Some(part.clone()), at });
-            awaited.insert(camera);
         }
-        let mut joined = self.joiner.trigger(part, awaited, at, self.clock.now());
+        let mut joined = self.joiner.trigger(part, id_given, awaited, at, self.clock.now());
         joined.extend(self.joiner.reading(reading, self.clock.now()));
         self.send(joined).await
     }
@@ -309,10 +269,14 @@ impl Desk {
 
     /// The part with its recipe and route. Rules that look at pixels are tried off the event loop.
     async fn routed(&self, joined: Joined) -> Part {
-        let recipe = self.recipe(&joined);
-        let Joined { id, captured, closed: joined, frames, readings, notes, .. } = joined;
+        let Joined { id, id_given, captured, closed: joined, frames, readings, mut notes, .. } = joined;
+        let (recipe, unusable) = recipe(&self.line, &readings);
+        if let Some(Note::UnusableRecipe { seen }) = &unusable {
+            tracing::warn!("part {id}: {seen:?} is no recipe name; the line's recipe {recipe} is used");
+        }
+        notes.extend(unusable);
         let plan = Arc::clone(&self.plan);
-        let mut part = Part { id, recipe, captured, joined, frames, readings, notes, plan, route: None };
+        let mut part = Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None };
         part.route = if route::looks_at_pixels(&self.plan) {
             let seen = part.clone();
             let chosen = tokio::task::spawn_blocking(move || route(&seen, &seen.plan)).await;
@@ -323,28 +287,32 @@ impl Desk {
         part
     }
 
-    /// The recipe a reading names under the line's recipe key, the first in the order of the sensors; else the line's.
-    fn recipe(&self, joined: &Joined) -> Name {
-        let key = self.line.recipe_key.as_ref();
-        let named = key.and_then(|key| joined.readings.iter().find_map(|reading| reading.values.get(key)));
-        let Some(named) = named.map(ToString::to_string) else { return self.line.recipe.clone() };
-        Name::new(&named).unwrap_or_else(|error| {
-            tracing::warn!("part {}: recipe {error}; the line's recipe {} is used", joined.id, self.line.recipe);
-            self.line.recipe.clone()
-        })
-    }
-
-    /// Takes the frames that have come for parts already open, then closes and sends all parts.
-    async fn finish(&mut self, mut cameras: Cameras) {
-        let mut ready: Vec<Arc<Frame>> = cameras.sources.iter_mut().filter_map(|source| source.held.take()).collect();
-        while let Some((place, frame)) = cameras.next().now_or_never() {
-            cameras.sources[place].ended = frame.is_none();
-            ready.extend(frame);
+    /// Joins what has come for the parts already open, then closes and sends all parts. No part is opened any more.
+    async fn finish(mut self, mut readings: mpsc::Receiver<Reading>, mut cameras: Cameras) {
+        readings.close();
+        while let Ok(mut reading) = readings.try_recv() {
+            if self.triggers.contains_key(&reading.sensor) {
+                let part = reading.part.get_or_insert_with(PartId::generate);
+                self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: stopping"));
+                continue;
+            }
+            let joined = self.joiner.reading(reading, self.clock.now());
+            if !self.send(joined).await {
+                return;
+            }
         }
-        for frame in ready {
-            if !self.joiner.would_open(&frame) {
+        for _ in 0..=bound::FRAMES {
+            cameras.fill();
+            for frame in cameras.empty() {
+                if self.joiner.would_open(&frame) {
+                    let detail = format_args!("camera {}: frame {}: stopping", frame.camera, frame.sequence);
+                    self.telemetry.tell(Event::FrameSuperseded, detail);
+                    continue;
+                }
                 let joined = self.joiner.frame(frame, self.clock.now());
-                self.send(joined).await;
+                if !self.send(joined).await {
+                    return;
+                }
             }
         }
         let joined = self.joiner.finish(self.clock.now());

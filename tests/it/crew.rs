@@ -65,6 +65,7 @@ fn part(plan: &Arc<Plan>, level: u8) -> Part {
     let frame = Frame { camera: name("top"), sequence: 0, captured: Monotonic::now(), part: None, image };
     Part {
         id: PartId::new("p").unwrap(),
+        id_given: true,
         recipe: name("recipe"),
         captured: Monotonic::now(),
         joined: Monotonic::now(),

@@ -124,15 +124,7 @@ impl Field {
 
     /// An unquoted word: a flag, a finite number or text.
     fn word(key: &str, word: &str) -> Self {
-        let value = match word {
-            "true" => Value::Flag(true),
-            "false" => Value::Flag(false),
-            _ => match word.parse::<f64>() {
-                Ok(number) if number.is_finite() => Value::Number(number),
-                _ => Value::Text(word.into()),
-            },
-        };
-        Self { key: key.into(), written: word.into(), value }
+        Self { key: key.into(), written: word.into(), value: Value::parse(word) }
     }
 }
 

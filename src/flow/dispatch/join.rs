@@ -8,8 +8,12 @@
 //! * A reading with a part id joins that part, or waits for it for `keep_readings`. A reading without one waits for one
 //!   window; while it waits it is promised to the part nearest in capture time, at most one window away, that lacks a
 //!   reading of its sensor. Promises are made over again, nearest first, until the part closes and takes its readings.
-//! * A part closes when everything expected (and every camera triggered for it) has come, or one window after it was
+//! * A part closes when everything expected (and every camera its trigger asks for) has come, or one window after it was
 //!   opened, or, the oldest first, when one part too many would be open.
+//! * The window of a triggered part runs from its trigger: it includes the trigger's wait in the camera's queue.
+//! * Only [`Joiner::tick`] and [`Joiner::finish`] close a part that is due, and drop a reading whose time is over. A piece
+//!   closes what it completes and no more, so that pieces that waited in a queue are all joined before a deadline is
+//!   acted on.
 //!
 //! # What becomes of the rest
 //!
@@ -22,8 +26,9 @@
 //! | a reading no part came for, or one too many waiting | dropped, the oldest first; counted as unclaimed |
 
 mod claims;
+mod open;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::clock::Monotonic;
@@ -32,42 +37,11 @@ use crate::flow::{Frame, Note, PartId, Reading};
 use crate::name::Name;
 use crate::telemetry::Event;
 use claims::Claims;
+pub(super) use open::Joined;
+use open::Open;
 
 /// How many closed parts are remembered, to tell what comes too late: a minute of a fast line.
 const REMEMBERED: usize = 1024;
-
-/// A part whose joining has ended.
-#[derive(Debug)]
-pub(super) struct Joined {
-    /// Its identity.
-    pub id: PartId,
-    /// Whether the door let it in before its picture was taken.
-    pub triggered: bool,
-    /// The earliest capture time of its frames; that of its trigger when no frame came.
-    pub captured: Monotonic,
-    /// When it was closed.
-    pub closed: Monotonic,
-    /// At most one a camera, in the order of the names.
-    pub frames: Vec<Arc<Frame>>,
-    /// At most one a sensor, in the order of the names.
-    pub readings: Vec<Reading>,
-    /// What is missing, then what came twice.
-    pub notes: Vec<Note>,
-}
-
-/// A part that waits for its pieces.
-#[derive(Debug)]
-struct Open {
-    id: PartId,
-    triggered: bool,
-    /// The capture time of the frame or trigger that opened it.
-    anchor: Monotonic,
-    closes: Monotonic,
-    awaited: BTreeSet<Name>,
-    frames: BTreeMap<Name, Arc<Frame>>,
-    readings: BTreeMap<Name, Reading>,
-    duplicates: Vec<Note>,
-}
 
 /// A reading that waits for its part.
 #[derive(Debug)]
@@ -112,6 +86,11 @@ impl Joiner {
         self.open.len() >= self.rules.open_parts
     }
 
+    /// Whether the part `id` is open.
+    pub(super) fn is_open(&self, id: &PartId) -> bool {
+        self.find(id).is_some()
+    }
+
     /// Whether `frame` would open a part.
     pub(super) fn would_open(&self, frame: &Frame) -> bool {
         match &frame.part {
@@ -120,10 +99,12 @@ impl Joiner {
         }
     }
 
-    /// The next moment at which [`Self::tick`] has something to do.
+    /// The next moment at which [`Self::tick`] has something to do. A reading that is promised stays as long as its part.
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
+        let claims = self.claims();
         let closes = self.open.iter().map(|open| open.closes);
-        closes.chain(self.waiting.iter().map(|waiting| waiting.until)).min()
+        let unpromised = self.waiting.iter().enumerate().filter(|(place, _)| !claims.is_promised(*place));
+        closes.chain(unpromised.map(|(_, waiting)| waiting.until)).min()
     }
 
     /// What was lost since this was last asked, for the counters.
@@ -148,30 +129,32 @@ impl Joiner {
         };
         let place = place.unwrap_or_else(|| {
             let id = frame.part.clone().unwrap_or_else(PartId::generate);
-            joined = self.open(id, frame.captured, now);
+            joined = self.open(id, frame.part.is_some(), frame.captured, now);
             self.open.len() - 1
         });
         self.add_frame(place, frame);
-        joined.extend(self.settle(now));
+        joined.extend(self.close_complete(now));
         joined
     }
 
-    /// Takes a trigger that the door let in: opens its part, which then also waits for the cameras `awaited`.
+    /// Takes a trigger that the door let in: opens its part, which then also waits for the cameras `awaited`. `id_given`
+    /// says whether the line named the part.
     pub(super) fn trigger(
         &mut self,
         id: PartId,
+        id_given: bool,
         awaited: BTreeSet<Name>,
         at: Monotonic,
         now: Monotonic,
     ) -> Vec<Joined> {
         let mut joined = Vec::new();
         let place = self.find(&id).unwrap_or_else(|| {
-            joined = self.open(id, at, now);
+            joined = self.open(id, id_given, at, now);
             self.open.len() - 1
         });
         self.open[place].triggered = true;
         self.open[place].awaited.extend(awaited);
-        joined.extend(self.settle(now));
+        joined.extend(self.close_complete(now));
         joined
     }
 
@@ -189,7 +172,7 @@ impl Joiner {
             Some(place) => self.add_reading(place, reading),
             None => self.keep(reading, now),
         }
-        self.settle(now)
+        self.close_complete(now)
     }
 
     /// Closes the parts and drops the readings whose time has come.
@@ -226,7 +209,7 @@ impl Joiner {
 
     /// Opens a part as the last of the open ones, closing the oldest where there is no room; the readings that waited
     /// for its id join it.
-    fn open(&mut self, id: PartId, anchor: Monotonic, now: Monotonic) -> Vec<Joined> {
+    fn open(&mut self, id: PartId, id_given: bool, anchor: Monotonic, now: Monotonic) -> Vec<Joined> {
         let mut joined = Vec::new();
         while self.has_open() && self.is_full() {
             joined.extend(self.close(0, now));
@@ -235,19 +218,8 @@ impl Joiner {
             .into_iter()
             .partition(|waiting: &Waiting| waiting.reading.part.as_ref() == Some(&id));
         self.waiting = others;
-        let (frames, readings) = Default::default();
         let closes = now + self.rules.window;
-        let awaited = self.cameras.clone();
-        self.open.push_back(Open {
-            id,
-            triggered: false,
-            anchor,
-            closes,
-            awaited,
-            frames,
-            readings,
-            duplicates: Vec::new(),
-        });
+        self.open.push_back(Open::new(id, id_given, anchor, closes, self.cameras.clone()));
         let waited: VecDeque<Waiting> = waited;
         for waiting in waited {
             self.add_reading(self.open.len() - 1, waiting.reading);
@@ -293,12 +265,24 @@ impl Joiner {
         self.told.push((Event::ReadingUnclaimed, format!("sensor {} ({part}): {why}", reading.sensor)));
     }
 
-    /// Closes what is complete or due, the oldest first, and drops the readings nobody came for.
-    fn settle(&mut self, now: Monotonic) -> Vec<Joined> {
+    /// Closes what is complete, the oldest first.
+    fn close_complete(&mut self, now: Monotonic) -> Vec<Joined> {
+        self.close_while(now, Self::complete)
+    }
+
+    /// Closes what `next` finds until it finds nothing; it is asked anew after each, as promises may have changed.
+    fn close_while(&mut self, now: Monotonic, next: impl Fn(&Self) -> Option<usize>) -> Vec<Joined> {
         let mut joined = Vec::new();
-        while let Some(place) = self.ready(now) {
+        while let Some(place) = next(self) {
             joined.extend(self.close(place, now));
         }
+        joined
+    }
+
+    /// Closes what is complete or due, the oldest first, and drops the readings nobody came for.
+    fn settle(&mut self, now: Monotonic) -> Vec<Joined> {
+        let due = |joiner: &Self| joiner.open.iter().position(|open| open.closes <= now);
+        let joined = self.close_while(now, |joiner| due(joiner).into_iter().chain(joiner.complete()).min());
         let claims = self.claims();
         let waiting = std::mem::take(&mut self.waiting);
         for (place, waiting) in waiting.into_iter().enumerate() {
@@ -315,13 +299,12 @@ impl Joiner {
         Claims::settle(&self.open, &self.waiting, self.rules.window)
     }
 
-    /// The oldest part that is complete or due.
-    fn ready(&self, now: Monotonic) -> Option<usize> {
+    /// The oldest part that is complete.
+    fn complete(&self) -> Option<usize> {
         let claims = self.claims();
         self.open.iter().enumerate().position(|(place, open)| {
             let read = |sensor: &Name| open.readings.contains_key(sensor) || claims.has(place, sensor);
-            let complete = open.awaited.iter().all(|camera| open.frames.contains_key(camera));
-            open.closes <= now || (complete && self.sensors.iter().all(read))
+            open.awaited.iter().all(|camera| open.frames.contains_key(camera)) && self.sensors.iter().all(read)
         })
     }
 
@@ -347,32 +330,6 @@ impl Joiner {
             self.closed.pop_front();
         }
         self.closed.push_back(Closed { id: open.id.clone(), cameras: open.frames.keys().cloned().collect() });
-    }
-}
-
-impl Open {
-    /// Takes a note, each only once.
-    fn note(&mut self, note: Note) {
-        if !self.duplicates.contains(&note) {
-            self.duplicates.push(note);
-        }
-    }
-
-    fn join(self, sensors: &BTreeSet<Name>, now: Monotonic) -> Joined {
-        let no_frame = self.awaited.iter().filter(|camera| !self.frames.contains_key(*camera)).cloned();
-        let no_reading = sensors.iter().filter(|sensor| !self.readings.contains_key(*sensor)).cloned();
-        let mut notes: Vec<Note> = no_frame.map(|camera| Note::MissingFrame { camera }).collect();
-        notes.extend(no_reading.map(|sensor| Note::MissingReading { sensor }));
-        notes.extend(self.duplicates);
-        Joined {
-            id: self.id,
-            triggered: self.triggered,
-            captured: self.frames.values().map(|frame| frame.captured).min().unwrap_or(self.anchor),
-            closed: now,
-            frames: self.frames.into_values().collect(),
-            readings: self.readings.into_values().collect(),
-            notes,
-        }
     }
 }
 

@@ -5,8 +5,7 @@
 use crate::flow::{Image, PixelFormat};
 
 /// The mean luminance, 0 (black) to 1 (white).
-#[must_use]
-pub fn brightness(image: &Image) -> f64 {
+pub(super) fn brightness(image: &Image) -> f64 {
     let mut row = vec![0.0; side(image.width())];
     let mut sum = 0.0;
     for y in 0..side(image.height()) {
@@ -21,8 +20,7 @@ pub fn brightness(image: &Image) -> f64 {
 /// The Laplacian is `up + down + left + right - 4 * centre`, taken where all four neighbours exist; a picture of fewer
 /// than 3 rows or columns has none, and 0. Source: Pech-Pacheco, Cristobal, Chamorro-Martinez and Fernandez-Valdivia,
 /// "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000.
-#[must_use]
-pub fn sharpness(image: &Image) -> f64 {
+pub(super) fn sharpness(image: &Image) -> f64 {
     let (width, height) = (side(image.width()), side(image.height()));
     if width < 3 || height < 3 {
         return 0.0;

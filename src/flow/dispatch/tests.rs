@@ -41,7 +41,8 @@ struct Bench {
 
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// Cameras that may wait, of which all are expected; the sensor `gate` triggers a camera with a queue of one.
+/// Cameras that may wait, of which all are expected; the sensor `gate` triggers a camera with a queue of one, the sensor
+/// `pair` also one that has ended.
 fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers: &[(&'static str, Admitted)]) -> Bench {
     let (sinks, sources): (Vec<_>, Vec<_>) = cameras.iter().map(|_| frames::queue(bound::FRAMES, true)).unzip();
     let (readings, reading_inlet) = mpsc::channel(bound::READINGS);
@@ -50,7 +51,11 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
     let inlets = Inlets {
         frames: cameras.iter().copied().map(name).zip(sources).collect(),
         readings: reading_inlet,
-        triggers: [(name("gate"), vec![(name("top"), trigger)])].into(),
+        triggers: [
+            (name("gate"), vec![(name("top"), trigger.clone())]),
+            (name("pair"), vec![(name("side"), mpsc::channel(1).0), (name("top"), trigger)]),
+        ]
+        .into(),
     };
     let settings = DispatchSettings {
         join: config::Join { window: WINDOW, keep_readings: 10 * WINDOW, waiting_readings: 16, open_parts },
@@ -158,6 +163,27 @@ async fn while_the_road_is_full_no_window_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_that_was_queued_is_joined_before_a_deadline_is_acted_on() {
+    let mut bench = start(&["back", "side", "top"], &["scale"], 4, &[]);
+    for part in ["late", "a", "b"] {
+        bench.shoot("top", part).await;
+    }
+    for part in ["a", "b"] {
+        bench.say(reading("scale", Some(part), at(0))).await;
+        bench.shoot("side", part).await;
+        bench.shoot("back", part).await;
+    }
+    tokio::time::sleep(10 * WINDOW).await;
+    bench.shoot("side", "late").await;
+    bench.shoot("back", "late").await;
+    bench.say(reading("scale", Some("late"), at(0))).await;
+    for part in ["a", "b", "late"] {
+        assert_eq!(bench.next().await, Some((part.into(), vec![])));
+    }
+    assert_eq!(bench.telemetry.count(Event::FrameLate) + bench.telemetry.count(Event::ReadingLate), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_trigger_is_let_in_before_its_picture_and_always_becomes_a_part() {
     let mut bench = start(&["top"], &[], 4, &[]);
     bench.say(reading("gate", Some("a"), at(5))).await;
@@ -195,6 +221,32 @@ async fn a_trigger_without_room_is_not_let_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trigger_never_closes_a_part_that_was_let_in() {
+    let mut bench = start(&["top"], &[], 1, &[]);
+    for part in ["a", "b"] {
+        bench.say(reading("gate", Some(part), at(0))).await;
+        tokio::time::sleep(WINDOW / 4).await;
+    }
+    assert!(bench.triggers.recv().await.is_some());
+    bench.shoot("top", "a").await;
+    assert_eq!(bench.next().await, Some(("a".into(), vec![])));
+    assert_eq!(*bench.door.asked.lock().unwrap(), [("a".to_owned(), true)]);
+    assert_eq!(bench.telemetry.count(Event::TriggerOverrun), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_camera_without_room_for_the_trigger_is_missed() {
+    let mut bench = start(&["top"], &[], 4, &[]);
+    bench.say(reading("pair", None, at(0))).await;
+    let part = bench.triggers.recv().await.unwrap().part.unwrap();
+    bench.shoot("top", part.as_str()).await;
+    let part = bench.parts.recv().await.unwrap();
+    assert_eq!(part.notes, [Note::MissingFrame { camera: name("side") }]);
+    assert!(!part.id_given, "the line named no part, though its frame and reading do now");
+    assert_eq!(bench.telemetry.count(Event::TriggerOverrun), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_door_turns_parts_away_and_that_is_counted() {
     let mut bench =
         start(&["top"], &[], 4, &[("d", Admitted::Duplicate), ("r", Admitted::Refused { why: "full".into() })]);
@@ -222,6 +274,28 @@ async fn a_stop_closes_what_is_open_with_what_has_come() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_takes_the_queued_readings_and_tells_what_is_lost() {
+    let mut bench = start(&["top"], &["scale"], 4, &[]);
+    for part in ["open", "a", "b"] {
+        bench.shoot("top", part).await;
+    }
+    for part in ["a", "b"] {
+        bench.say(reading("scale", Some(part), at(0))).await;
+    }
+    tokio::time::sleep(WINDOW / 2).await;
+    bench.say(reading("scale", Some("open"), at(0))).await;
+    bench.say(reading("gate", Some("never let in"), at(0))).await;
+    bench.shoot("top", "never opened").await;
+    bench.stop.cancel();
+    for part in ["a", "b", "open"] {
+        assert_eq!(bench.next().await, Some((part.into(), vec![])));
+    }
+    assert!(bench.next().await.is_none());
+    assert_eq!(bench.telemetry.count(Event::TriggerOverrun), 1);
+    assert_eq!(bench.telemetry.count(Event::FrameSuperseded), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reading_may_name_the_recipe() {
     let mut bench = start(&["top"], &["type"], 4, &[]);
     let text = |text: &str| Value::Text(text.into());
@@ -230,6 +304,9 @@ async fn a_reading_may_name_the_recipe() {
     {
         bench.say(valued("type", Some(part), at(0), "recipe", value)).await;
         bench.shoot("top", part).await;
-        assert_eq!(bench.parts.recv().await.unwrap().recipe, name(want));
+        let seen = bench.parts.recv().await.unwrap();
+        assert_eq!((seen.recipe, seen.id_given), (name(want), true));
+        let unusable = (want == "mono").then(|| Note::UnusableRecipe { seen: "no name".into() });
+        assert_eq!(seen.notes, unusable.into_iter().collect::<Vec<_>>());
     }
 }

@@ -30,7 +30,18 @@ fn part(plan: &Arc<Plan>) -> Part {
     let (now, recipe) = (Monotonic::default(), Name::new("r").unwrap());
     let (frames, readings, notes) = (Vec::new(), Vec::new(), Vec::new());
     let (plan, route) = (Arc::clone(plan), plan.routes().next().map(|(index, _)| index));
-    Part { id: PartId::new("p").unwrap(), recipe, captured: now, joined: now, frames, readings, notes, plan, route }
+    Part {
+        id: PartId::new("p").unwrap(),
+        id_given: true,
+        recipe,
+        captured: now,
+        joined: now,
+        frames,
+        readings,
+        notes,
+        plan,
+        route,
+    }
 }
 
 /// What a member says: a probability of `dark`, the defect, or why it says nothing.

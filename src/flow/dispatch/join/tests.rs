@@ -38,6 +38,7 @@ fn short(part: &Joined) -> String {
             Note::MissingReading { sensor } => format!("no reading of {sensor}"),
             Note::DuplicateFrame { camera } => format!("two frames of {camera}"),
             Note::DuplicateReading { sensor } => format!("two readings of {sensor}"),
+            Note::UnusableRecipe { seen } => format!("no recipe {seen}"),
         })
         .collect();
     format!("{}: {} | {} | {}", part.id, cameras.join(" "), sensors.join(" "), notes.join(", "))
@@ -131,15 +132,46 @@ fn pieces_without_id_go_to_the_nearest_part_that_lacks_them() {
 #[test]
 fn a_trigger_opens_its_part_and_awaits_its_camera() {
     let mut joiner = joiner(&[], &["scale"]);
-    assert!(joiner.trigger(id("a"), names(&["top"]), at(0), at(0)).is_empty());
+    assert!(joiner.trigger(id("a"), true, names(&["top"]), at(0), at(0)).is_empty());
     assert!(joiner.reading(reading("scale", Some("a"), at(0)), at(0)).is_empty());
     let parts = joiner.frame(frame("top", Some("a"), at(9)), at(9));
     assert_eq!(shorts(&parts), ["a: top | scale | "]);
-    assert!(parts[0].triggered);
-    joiner.trigger(id("b"), names(&["top"]), at(20), at(20));
+    assert!(parts[0].triggered && parts[0].id_given);
+    joiner.trigger(id("b"), false, names(&["top"]), at(20), at(20));
     let parts = joiner.tick(at(20 + WINDOW));
     assert_eq!(shorts(&parts), ["b:  |  | no frame of top, no reading of scale"]);
     assert_eq!(parts[0].captured, at(20));
+    assert!(!parts[0].id_given);
+}
+
+#[test]
+fn only_the_clock_closes_what_is_due_and_drops_what_is_over() {
+    let mut joiner = joiner(&["back", "side", "top"], &["scale"]);
+    joiner.reading(reading("scale", Some("b"), at(0)), at(0));
+    joiner.frame(frame("top", Some("a"), at(0)), at(0));
+    joiner.frame(frame("top", Some("c"), at(0)), at(0));
+    let late = at(9 * WINDOW);
+    assert!(joiner.frame(frame("side", Some("a"), at(1)), late).is_empty());
+    assert!(joiner.reading(reading("scale", Some("a"), at(1)), late).is_empty());
+    let complete = joiner.frame(frame("back", Some("a"), at(1)), late);
+    assert_eq!(shorts(&complete), ["a: back side top | scale | "]);
+    assert!(joiner.frame(frame("top", Some("b"), at(1)), late).is_empty(), "its reading has not been dropped");
+    assert_eq!(told(&mut joiner), []);
+    assert_eq!(shorts(&joiner.tick(late)), ["c: top |  | no frame of back, no frame of side, no reading of scale"]);
+}
+
+#[test]
+fn a_promised_reading_outlives_its_own_time_without_a_deadline() {
+    let mut joiner = joiner(&["side", "top"], &["scale"]);
+    joiner.reading(reading("scale", None, at(0)), at(0));
+    joiner.frame(frame("top", None, at(90)), at(90));
+    assert!(joiner.tick(at(WINDOW)).is_empty());
+    assert_eq!(joiner.next_deadline(), Some(at(90 + WINDOW)));
+    joiner.reading(reading("scale", None, at(80)), at(WINDOW));
+    assert_eq!(joiner.next_deadline(), Some(at(WINDOW)), "a nearer one has taken its place");
+    joiner.tick(at(WINDOW));
+    assert_eq!(told(&mut joiner), [Event::ReadingUnclaimed]);
+    assert_eq!(joiner.tick(at(90 + WINDOW))[0].readings[0].captured, at(80));
 }
 
 #[test]
@@ -276,10 +308,12 @@ proptest! {
             let closed = match step {
                 Step::Wait(span) => {
                     now = now + Duration::from_millis(span);
-                    joiner.tick(now)
+                    let closed = joiner.tick(now);
+                    prop_assert!(joiner.next_deadline().is_none_or(|next| next > now), "a tick leaves nothing to do");
+                    closed
                 }
                 Step::Trigger(part) if triggered.insert(part.clone()) && joiner.find_closed(&part).is_none() => {
-                    joiner.trigger(part, names(&["extra"]), now, now)
+                    joiner.trigger(part, true, names(&["extra"]), now, now)
                 }
                 Step::Trigger(_) => Vec::new(),
                 Step::Piece(piece) => {

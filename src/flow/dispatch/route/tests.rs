@@ -31,6 +31,7 @@ fn part() -> Part {
     let text = |text: &str| Value::Text(text.into());
     Part {
         id: id("p"),
+        id_given: true,
         recipe: name("mono"),
         captured: at(0),
         joined: Monotonic::default(),

@@ -179,6 +179,7 @@ pub(in crate::flow::infer) fn frame(camera: &str, level: u8) -> Arc<Frame> {
 pub(in crate::flow::infer) fn part(id: &str, plan: &Arc<Plan>, frames: Vec<Arc<Frame>>) -> Part {
     Part {
         id: PartId::new(id).unwrap(),
+        id_given: true,
         recipe: name("recipe"),
         captured: Monotonic::default(),
         joined: Monotonic::default(),

@@ -51,8 +51,7 @@ pub fn compose(walked: &Walked, verdict: &Verdict, origin: &Origin, judged: Stam
     let (part, plan) = (&walked.part, walked.part.plan.as_ref());
     VerdictMessage {
         recipe: Some(part.recipe.clone()),
-        part_id_given: part.frames.iter().any(|frame| frame.part.is_some())
-            || part.readings.iter().any(|reading| reading.part.is_some()),
+        part_id_given: part.id_given,
         score: verdict.score,
         thresholds: verdict.thresholds,
         fused: verdict.fused.clone(),
@@ -75,6 +74,7 @@ pub fn compose(walked: &Walked, verdict: &Verdict, origin: &Origin, judged: Stam
 }
 
 /// The message for a part of `run` that was accepted at `opened` and never judged, because the daemon was cut off.
+/// The journal does not keep whether the line named the part: the message always says that it did.
 #[must_use]
 pub fn compose_interrupted(
     run: &str,
