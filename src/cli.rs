@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 Exit codes: 0 ok, 1 findings (a broken config, a model that is not what its passport says), 2 usage,
 3 environment (a missing library, a port that is taken, a disk that is full).
 
-Begin with:  kenpin config default > kenpin.toml
+Begin with:  kenpin config default > kenpin.toml     (then name your pictures and models in it)
              kenpin check kenpin.toml
              kenpin run kenpin.toml"
 )]
@@ -35,19 +35,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the inspection that a config describes, until it is stopped or its cameras end.
+    // Without remarks of their own: the command list shows the first line of each `Args`, `--help` all of it.
     Run(run::Args),
-    /// Tell everything that is wrong with a config and its models, all at once.
     Check(check::Args),
-    /// Judge a labelled folder or list and print how well the verdicts agree with the truth.
     Eval(eval::Args),
-    /// List, inspect and verify models.
     Models(models::Args),
-    /// Print the commented default config.
     Config(config::Args),
-    /// Print the JSON Schema of the config (for editors) or of the messages.
     Schema(schema::Args),
-    /// Inspect the ELPV test cells end to end and print the table (the data comes from `make demo`).
     Demo(demo::Args),
 }
 
@@ -64,10 +58,16 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("kenpin: {error:#}");
-        ExitCode::from(ENVIRONMENT)
-    })
+    done.unwrap_or_else(|error| refuse(&error))
+}
+
+/// Tells an error: findings in what the user wrote as a report, anything else in one line.
+fn refuse(error: &anyhow::Error) -> ExitCode {
+    if let Some(findings) = error.downcast_ref::<crate::config::ConfigError>() {
+        return check::report(findings);
+    }
+    eprintln!("kenpin: {error:#}");
+    ExitCode::from(ENVIRONMENT)
 }
 
 /// The exit code for findings in what the user wrote.

@@ -8,6 +8,7 @@
 //! things that are named here exist on this machine (models, devices) is for those who open them.
 
 mod check;
+mod disk;
 pub mod document;
 pub mod file;
 pub mod findings;
@@ -16,11 +17,13 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use findings::ConfigError;
 pub use settings::*;
 
+use crate::name::Name;
 use document::Document;
 use findings::Finding;
 
@@ -36,27 +39,55 @@ pub struct Surroundings {
     pub credentials: Option<PathBuf>,
 }
 
+/// A configuration as far as it could be read, for who wants to tell everything about it at once.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// The settings; `None` when the text of the files has findings.
+    pub settings: Option<Settings>,
+    /// The folder of every model that the files name, whatever else is wrong with them.
+    pub models: BTreeMap<Name, PathBuf>,
+    /// What is wrong with the files, and what they name that is not on this disk.
+    pub findings: Vec<Finding>,
+}
+
 /// Reads the file at `path` and the fragments in the folder `conf.d` beside it.
 ///
 /// # Errors
 /// [`ConfigError`] with every finding in these files.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
     let label = path.display().to_string();
+    let (files, surroundings) = gather(path).map_err(|findings| ConfigError::new(&label, findings))?;
+    settings(&label, &files, &surroundings)
+}
+
+/// Reads the same files as [`load`], goes on after findings, and looks whether the pictures to replay are there.
+#[must_use]
+pub fn survey(path: &Path) -> Survey {
+    match gather(path) {
+        Ok((files, surroundings)) => judge(&files, &surroundings, true),
+        Err(findings) => Survey { findings, ..Survey::default() },
+    }
+}
+
+/// Files already read, as pairs of label and text.
+type Files = Vec<(String, String)>;
+
+/// The file at `path` and its fragments as pairs of label and text, and what they are judged by.
+fn gather(path: &Path) -> Result<(Files, Surroundings), Vec<Finding>> {
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    let mut files = vec![document::read(path).map_err(|finding| ConfigError::new(&label, vec![finding]))?];
+    let mut files = vec![document::read(path).map_err(|finding| vec![finding])?];
     let mut unreadable = Vec::new();
-    for fragment in fragments(&folder.join("conf.d")).map_err(|finding| ConfigError::new(&label, vec![finding]))? {
+    for fragment in fragments(&folder.join("conf.d")).map_err(|finding| vec![finding])? {
         match document::read(&fragment) {
             Ok(file) => files.push(file),
             Err(finding) => unreadable.push(finding),
         }
     }
     if !unreadable.is_empty() {
-        return Err(ConfigError::new(&label, unreadable));
+        return Err(unreadable);
     }
-    let surroundings =
-        Surroundings { folder, credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) };
-    settings(&label, &files, &surroundings)
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    Ok((files, Surroundings { folder, credentials }))
 }
 
 /// Makes settings of files already read: pairs of label and text, the main one first.
@@ -64,13 +95,23 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// # Errors
 /// [`ConfigError`] with every finding in these files.
 pub fn settings(label: &str, files: &[(String, String)], surroundings: &Surroundings) -> Result<Settings, ConfigError> {
-    let document = Document::parse(files).map_err(|findings| ConfigError::new(label, findings))?;
+    let Survey { settings, findings, .. } = judge(files, surroundings, false);
+    settings.ok_or_else(|| ConfigError::new(label, findings))
+}
+
+/// Judges files already read; `on_disk` also looks for what they name.
+fn judge(files: &[(String, String)], surroundings: &Surroundings, on_disk: bool) -> Survey {
+    let document = match Document::parse(files) {
+        Ok(document) => document,
+        Err(findings) => return Survey { findings, ..Survey::default() },
+    };
     let (file, mut findings) = schema::read::<file::File>(&document);
-    let settings = file.and_then(|file| check::settings(&file, surroundings, &mut findings));
-    match (settings, findings.into_sorted()) {
-        (Some(settings), found) if found.is_empty() => Ok(settings),
-        (_, found) => Err(ConfigError::new(label, found)),
+    let Some(file) = file else { return Survey { findings: findings.into_sorted(), ..Survey::default() } };
+    let settings = check::settings(&file, surroundings, &mut findings).filter(|_| findings.is_empty());
+    if on_disk {
+        disk::look(&file, surroundings, &mut findings);
     }
+    Survey { settings, models: check::models(&file, surroundings), findings: findings.into_sorted() }
 }
 
 /// The `*.toml` files of a folder in the order of their names; none where the folder is missing.

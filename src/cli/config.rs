@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use crate::config;
 
-/// Arguments of `kenpin config`.
+/// Print the commented default config.
+///
+/// `kenpin config default > kenpin.toml` makes a file to begin with: every key stands in it with its meaning, its default
+/// or an example. Then name your own cameras, models and routes in it, and let `kenpin check` look at it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to do.

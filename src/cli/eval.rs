@@ -10,9 +10,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
 use indicatif::ProgressBar;
+use serde::Serialize;
 
 use super::table::{Agreement, Judged};
-use super::{FINDINGS, load_settings, runtime, start_logging};
+use super::{FINDINGS, check, load_settings, runtime, start_logging};
 use crate::clock::Monotonic;
 use crate::config::Settings;
 use crate::flow::acquire::decode::read_image;
@@ -21,7 +22,7 @@ use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::pool::Pool;
 use crate::flow::verdict::Verdict;
-use crate::flow::{Frame, Part, PartId, Walked, inspect};
+use crate::flow::{Frame, Part, PartId, Placement, Walked, inspect};
 use crate::models::catalogue;
 use crate::name::Name;
 use crate::telemetry::Telemetry;
@@ -29,8 +30,11 @@ use labelled::Labelled;
 
 /// Judge a labelled folder or list and print how well the verdicts agree with the truth.
 ///
-/// A folder holds `good/` and `defective/`. A list is a CSV file with the columns `image` and `truth` (`good` or
-/// `defective`); every further column `sensor.key` becomes a value of that sensor's reading for the part.
+/// A folder holds `good/` and `defective/`; sub-folders and names that begin with a dot are passed over. A list is a CSV
+/// file with the columns `image` and `truth` (`good` or `defective`); every further column `sensor.key` becomes a value of
+/// that sensor's reading for the part.
+///
+/// Exit code 1 when an image cannot be read or a model does not judge: the figures are then not those of the line.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The config whose routes, models and thresholds judge.
@@ -52,21 +56,43 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let camera = camera(args, &settings)?;
-    let set = labelled::read(&args.labelled)?;
+    let set = labelled::read(&args.labelled, &settings.sensors.keys().collect::<Vec<_>>())?;
     let models = catalogue::load_all(&settings)?;
-    let plan = Plan::build(&settings, &models).map_err(|findings| anyhow::anyhow!(findings.join("\n")))?;
-    let plan = Arc::new(plan);
+    let plan = Arc::new(check::plan(&args.config.display().to_string(), &settings, &models)?);
     let crew = Crew::open(&plan, &settings.runtime, Telemetry::default())?;
+    tell_models(&crew);
     let judged = runtime()?.block_on(judge_all(&set, &camera, &settings, &plan, &crew));
-    let (judged, unread) = (judged.iter().flatten().cloned().collect::<Vec<_>>(), set.len());
-    let unread = unread - judged.len();
-    let agreement = Agreement::of(&judged);
+    let judged: Vec<Judged> = judged.into_iter().flatten().collect();
+    let report = Report { agreement: Agreement::of(&judged), unreadable: set.len() - judged.len() };
     if args.json {
-        super::say(serde_json::to_string_pretty(&agreement)?)?;
+        super::say(serde_json::to_string_pretty(&report)?)?;
     } else {
-        super::say(agreement.table())?;
+        super::say(report.agreement.table())?;
+        super::say(format_args!("unreadable images, left out: {} of {}", report.unreadable, set.len()))?;
     }
-    Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    let whole = report.unreadable == 0 && crew.stopped().next().is_none();
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// What is printed: the figures, and how many images they lack.
+#[derive(Debug, Serialize)]
+struct Report {
+    #[serde(flatten)]
+    agreement: Agreement,
+    unreadable: usize,
+}
+
+/// Tells every model that does not judge, or does not run on what was asked for first.
+fn tell_models(crew: &Crew) {
+    for (model, why) in crew.stopped() {
+        eprintln!("kenpin: model {model} does not judge: {why}");
+    }
+    for (model, placement) in crew.placements() {
+        let Placement { backend, version, provider, fallback, .. } = &**placement;
+        if let Some(why) = fallback {
+            eprintln!("kenpin: model {model} runs on {backend} {version}, {provider}: {why}");
+        }
+    }
 }
 
 /// The camera the images stand for.
@@ -76,6 +102,9 @@ fn camera(args: &Args, settings: &Settings) -> anyhow::Result<Name> {
         (Some(asked), _, _) if settings.cameras.contains_key(asked) => Ok(asked.clone()),
         (Some(asked), _, _) => bail!("{} has no camera {asked}", args.config.display()),
         (None, Some(only), None) => Ok(only.clone()),
+        (None, None, _) => {
+            bail!("{} has no camera: name the one whose frames these are", args.config.display())
+        }
         (None, _, _) => {
             bail!("{} has several cameras: say with --camera whose frames these are", args.config.display())
         }

@@ -1,4 +1,4 @@
-//! `kenpin models`: lists the models in a folder, shows a passport, verifies files against their hashes.
+//! `kenpin models`: lists the models in a folder, shows a passport, verifies files against their hashes, prints an example.
 //!
 //! A folder is either that of one model or one that holds the folders of several.
 
@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 use crate::config::ConfigError;
 use crate::config::findings::Finding;
 use crate::models::catalogue;
-use crate::models::passport::{Input, Model};
+use crate::models::passport::{EXAMPLE, Input, Model};
 
-/// Arguments of `kenpin models`.
+/// List, inspect and verify models, or print an example of a passport.
+///
+/// A model is a folder with an ONNX file and a passport.toml, which says what the model is fed, how its answer is read and
+/// which hash the file has. The folder's name is the model's name.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to do.
@@ -31,6 +34,8 @@ pub(super) enum Action {
     Inspect(Target),
     /// Whether each file has the hash that its passport states.
     Verify(Target),
+    /// A passport to begin with, each key with its meaning.
+    Example,
 }
 
 /// Which models, and how they are shown.
@@ -49,7 +54,10 @@ pub(super) struct Target {
 /// # Errors
 /// When the folder cannot be listed, or has no model in it.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &args.action;
+    let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &args.action else {
+        super::say(EXAMPLE.trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    };
     let folders = catalogue::find(&target.folder)?;
     anyhow::ensure!(
         !folders.is_empty(),
@@ -89,8 +97,8 @@ fn as_json(action: &Action, models: &[Model]) -> anyhow::Result<String> {
     let entry = |model: &Model| {
         let folder = model.folder().display().to_string();
         match action {
-            Action::List(_) | Action::Inspect(_) => json!({ "folder": folder, "passport": model.passport }),
             Action::Verify(_) => verified(model, &folder),
+            _ => json!({ "folder": folder, "passport": model.passport }),
         }
     };
     let entries: Vec<Value> = models.iter().map(entry).collect();
@@ -111,7 +119,7 @@ fn verified(model: &Model, folder: &str) -> Value {
 
 fn as_text(action: &Action, models: &[Model]) -> anyhow::Result<String> {
     match action {
-        Action::List(_) => Ok(list(models)),
+        Action::List(_) | Action::Example => Ok(list(models)),
         Action::Inspect(_) => {
             let texts = models.iter().map(|model| {
                 let passport = toml_edit::ser::to_string_pretty(&model.passport)

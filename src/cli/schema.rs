@@ -1,4 +1,4 @@
-//! `kenpin schema`: the JSON Schema of the configuration, for editors; with `--messages` of what is published.
+//! `kenpin schema`: the JSON Schema of the configuration or of passports, for editors; of what is published, for readers.
 
 use std::process::ExitCode;
 
@@ -6,10 +6,18 @@ use anyhow::Context;
 
 use crate::config::{file::File, schema};
 use crate::flow::publish::message;
+use crate::models::passport::Passport;
 
-/// Arguments of `kenpin schema`.
+/// Print the JSON Schema of the config, of passports or of the messages.
+///
+/// An editor that knows the schema completes keys, shows their meaning and underlines mistakes while you write. With the
+/// TOML language server taplo, `kenpin schema > kenpin.schema.json` and `#:schema ./kenpin.schema.json` as the first line
+/// of the config are enough.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// The schema of a model's passport.toml instead.
+    #[arg(long, conflicts_with = "messages")]
+    passport: bool,
     /// The schemas of the published messages instead, one JSON object by topic.
     #[arg(long)]
     messages: bool,
@@ -21,7 +29,11 @@ pub(super) struct Args {
 /// When it cannot be written as JSON.
 #[allow(clippy::needless_pass_by_value, reason = "every subcommand has this signature")]
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let schema = if args.messages { message::schemas() } else { schema::of::<File>().to_value() };
+    let schema = match args {
+        Args { messages: true, .. } => message::schemas(),
+        Args { passport: true, .. } => schema::of::<Passport>().to_value(),
+        _ => schema::of::<File>().to_value(),
+    };
     super::say(serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?)?;
     Ok(ExitCode::SUCCESS)
 }

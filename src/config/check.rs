@@ -81,7 +81,8 @@ fn join(told: &file::Join) -> Join {
     }
 }
 
-fn models(file: &file::File, surroundings: &Surroundings) -> BTreeMap<Name, PathBuf> {
+/// The folder of every model that has one.
+pub(super) fn models(file: &file::File, surroundings: &Surroundings) -> BTreeMap<Name, PathBuf> {
     let told = file.models.iter().flatten();
     told.filter_map(|(name, model)| Some((name.clone(), surroundings.folder.join(model.folder.as_ref()?)))).collect()
 }

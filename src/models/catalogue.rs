@@ -1,7 +1,8 @@
 //! The catalogue: finds models on disk, reads their passports and verifies their files.
 //!
-//! Promises that every model it hands out has a passport without findings and a file with the hash that the passport
-//! states. Whether the graph inside the file is as promised is for those who open a session.
+//! Promises that every model it hands out has a passport without findings. Whether the file beside it has the hash that
+//! the passport states is asked of [`verify`] or [`examine`]; whoever opens a session looks again, at the very bytes that
+//! run, and holds the graph inside against the passport.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -74,25 +75,39 @@ pub fn verify(model: &Model) -> Result<(), ModelError> {
     if seen == wanted { Ok(()) } else { Err(ModelError::WrongHash { path, seen, wanted }) }
 }
 
-/// Reads the passport of every model of the settings and verifies its file.
+/// Reads the passport of every model of the settings. The files are left to those who open them: one that is not what
+/// its passport says stops that model, not the line.
 ///
 /// # Errors
-/// [`ConfigError`] with the findings of all models: those of each passport with their carets, and a sentence for each
-/// [`ModelError`] of [`verify`].
+/// [`ConfigError`] with the findings of all passports.
 pub fn load_all(settings: &Settings) -> Result<BTreeMap<Name, Arc<Model>>, ConfigError> {
+    let (models, findings) = passports(&settings.models);
+    if findings.is_empty() { Ok(models) } else { Err(ConfigError::new("the models", findings)) }
+}
+
+/// Reads every passport and verifies every file: the models whose passports have no findings, and all findings, those of
+/// each passport with their carets and a sentence for each [`ModelError`] of [`verify`].
+#[must_use]
+pub fn examine(folders: &BTreeMap<Name, PathBuf>) -> (BTreeMap<Name, Arc<Model>>, Vec<Finding>) {
+    let (models, mut findings) = passports(folders);
+    let wrong = |(name, model): (&Name, &Arc<Model>)| {
+        Some(from_config(Finding::of_text(verify(model).err()?.to_string()), name))
+    };
+    findings.extend(models.iter().filter_map(wrong));
+    (models, findings)
+}
+
+/// The models whose passports have no findings, and the findings of the others.
+fn passports(folders: &BTreeMap<Name, PathBuf>) -> (BTreeMap<Name, Arc<Model>>, Vec<Finding>) {
     let mut models = BTreeMap::new();
     let mut findings = Vec::new();
-    for (name, folder) in &settings.models {
+    for (name, folder) in folders {
         match Model::load(folder) {
-            Ok(model) => {
-                findings
-                    .extend(verify(&model).err().map(|error| from_config(Finding::of_text(error.to_string()), name)));
-                models.insert(name.clone(), Arc::new(model));
-            }
+            Ok(model) => drop(models.insert(name.clone(), Arc::new(model))),
             Err(error) => findings.extend(error.into_findings().into_iter().map(|finding| from_config(finding, name))),
         }
     }
-    if findings.is_empty() { Ok(models) } else { Err(ConfigError::new("the models", findings)) }
+    (models, findings)
 }
 
 /// Says which table of the configuration led to a finding that has no advice of its own.
@@ -122,13 +137,20 @@ mod tests {
                     routes = [{ name = \"r\", members = [{ model = \"a\" }] }]";
         let surroundings = Surroundings { folder: folder.path().into(), credentials: None };
         let settings = config::settings("kenpin.toml", &[("kenpin.toml".to_owned(), text.to_owned())], &surroundings);
-        let error = load_all(&settings.unwrap()).unwrap_err();
-        let messages: Vec<&str> = error.findings().iter().map(|finding| finding.message.as_str()).collect();
-        assert_eq!(messages.len(), 4, "{error}");
-        assert!(messages[0].contains(ABC) && messages[0].contains(&"0".repeat(64)), "{}", messages[0]);
-        assert!(messages[1].starts_with("`name` is \"example\""), "{}", messages[1]);
-        assert!(messages[2].contains("has no `fill`"), "{}", messages[2]);
-        assert!(messages[3].contains("third") && messages[3].contains("cannot be read"), "{}", messages[3]);
+        let mut settings = settings.unwrap();
+        let (models, findings) = examine(&settings.models);
+        let messages: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!((models.len(), messages.len()), (1, 4), "{messages:#?}");
+        assert!(messages[0].starts_with("`name` is \"example\""), "{}", messages[0]);
+        assert!(messages[1].contains("has no `fill`"), "{}", messages[1]);
+        assert!(messages[2].contains("third") && messages[2].contains("cannot be read"), "{}", messages[2]);
+        assert!(messages[3].contains(ABC) && messages[3].contains(&"0".repeat(64)), "{}", messages[3]);
+
+        let refused = load_all(&settings).unwrap_err();
+        assert_eq!(refused.findings().len(), 3, "a start looks at passports only: {refused}");
+        settings.models.retain(|name, _| name.as_str() == "a");
+        let loaded = load_all(&settings).expect("a wrong file stops its model, not the start");
+        assert_eq!(loaded.into_keys().collect::<Vec<_>>(), [Name::new("a").unwrap()]);
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub const SCHEMA: &str = "kenpin.passport/1";
 /// The name of the passport's file in a model's folder.
 pub const FILE_NAME: &str = "passport.toml";
 
+/// A passport to begin with, as `kenpin models example` prints it: every key, each with its meaning.
+pub const EXAMPLE: &str = include_str!("passport/example.toml");
+
 /// A model's manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -295,7 +298,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A passport without findings.
-    pub(crate) const PASSPORT: &str = include_str!("passport/example.toml");
+    pub(crate) const PASSPORT: &str = EXAMPLE;
 
     /// A folder that holds the model folder `example` with this passport.
     pub(crate) fn written(passport: &str) -> (tempfile::TempDir, PathBuf) {

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use kenpin::config::{ConfigError, DEFAULT, Surroundings, settings};
-use kenpin::models::passport::Model;
+use kenpin::models::passport::{EXAMPLE, Model};
 use proptest::prelude::*;
 
 /// A file without findings, with something of everything.
@@ -204,12 +204,9 @@ fn a_file_that_is_not_there() {
     insta::assert_snapshot!(error.render(100, false));
 }
 
-/// A passport without findings, for the folder `cells`.
-const PASSPORT: &str = include_str!("../../src/models/passport/example.toml");
-
-/// The report on [`PASSPORT`] with each of `edits` made.
+/// The report on the [`EXAMPLE`] with each of `edits` made.
 fn broken_passport(edits: &[(&str, &str)]) -> String {
-    let text = edits.iter().fold(PASSPORT.to_owned(), |text, (from, to)| {
+    let text = edits.iter().fold(EXAMPLE.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from:?} is not in the passport");
         text.replacen(from, to, 1)
     });

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::clock::Monotonic;
+use crate::config::findings::listed;
 use crate::flow::Reading;
 use crate::name::Name;
 use crate::value::Value;
@@ -35,16 +36,16 @@ impl Labelled {
     }
 }
 
-/// Reads a labelled folder or list.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Labelled>> {
-    let set = if path.is_dir() { folder(path)? } else { list(path)? };
+/// Reads a labelled folder or list; a list may give values to the readings of `sensors`.
+pub(super) fn read(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
+    let set = if path.is_dir() { folder(path)? } else { list(path, sensors)? };
     if set.is_empty() {
         bail!("{} holds no labelled image", path.display());
     }
     Ok(set)
 }
 
-/// Every file in `good/` and `defective/`, in the order of the names.
+/// Every file in `good/` and `defective/`, in the order of the names; hidden files and sub-folders are passed over.
 fn folder(path: &Path) -> anyhow::Result<Vec<Labelled>> {
     let mut set = Vec::new();
     for (truth, defective) in [("good", false), ("defective", true)] {
@@ -52,17 +53,23 @@ fn folder(path: &Path) -> anyhow::Result<Vec<Labelled>> {
         let entries = fs::read_dir(&folder)
             .with_context(|| format!("a labelled folder holds good/ and defective/; {}", folder.display()))?;
         let mut images: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        images.retain(|image| !is_hidden(image) && !image.is_dir());
         images.sort();
         set.extend(images.into_iter().map(|image| Labelled { image, defective, sensors: BTreeMap::new() }));
     }
     Ok(set)
 }
 
+/// Whether a file's name begins with a dot: what a file manager or a mount left there.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 /// Every row of a CSV list; paths are relative to the list.
-fn list(path: &Path) -> anyhow::Result<Vec<Labelled>> {
+fn list(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let header = reader.headers()?.clone();
-    let columns = Columns::of(&header).with_context(|| path.display().to_string())?;
+    let columns = Columns::of(&header, sensors).with_context(|| path.display().to_string())?;
     let base = path.parent().unwrap_or(Path::new(""));
     let row = |record: csv::Result<csv::StringRecord>| {
         let record = record?;
@@ -80,7 +87,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(header: &csv::StringRecord) -> anyhow::Result<Self> {
+    fn of(header: &csv::StringRecord, known: &[&Name]) -> anyhow::Result<Self> {
         let place = |wanted: &str| header.iter().position(|column| column == wanted);
         let (Some(image), Some(truth)) = (place("image"), place("truth")) else {
             bail!("the first line must name the columns image and truth; it is {header:?}");
@@ -89,7 +96,11 @@ impl Columns {
         let sensor = |(at, column): (usize, &str)| {
             let (sensor, key) =
                 column.split_once('.').with_context(|| format!("column {column:?} is not sensor.key"))?;
-            Ok((at, Name::new(sensor)?, key.to_owned()))
+            let Some(name) = known.iter().find(|name| name.as_str() == sensor) else {
+                let known = listed(known.iter().map(|name| name.as_str()));
+                bail!("column {column:?} names the sensor {sensor:?}, want one of the config's sensors: {known}");
+            };
+            Ok((at, Name::clone(name), key.to_owned()))
         };
         Ok(Self { image, truth, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
     }
@@ -118,11 +129,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list.csv");
         fs::write(&path, "image,plc.type,truth,plc.lot\na.png,mono,good,7\n\"b, c.png\",,defective,\n").unwrap();
-        let set = read(&path).unwrap();
+        let plc = Name::new("plc").unwrap();
+        let set = read(&path, &[&plc]).unwrap();
         assert_eq!(set.len(), 2);
         assert_eq!((set[0].defective, set[1].defective), (false, true));
         assert_eq!(set[1].image, folder.path().join("b, c.png"));
-        let values = &set[0].sensors[&Name::new("plc").unwrap()];
+        let values = &set[0].sensors[&plc];
         assert_eq!((&values["type"], &values["lot"]), (&Value::Text("mono".into()), &Value::Number(7.0)));
         assert!(set[1].sensors.is_empty(), "an empty field is no value");
     }
@@ -133,13 +145,36 @@ mod tests {
         let path = folder.path().join("list.csv");
         let told = |text: &str| {
             fs::write(&path, text).unwrap();
-            format!("{:#}", read(&path).unwrap_err())
+            let (plc, scale) = (Name::new("plc").unwrap(), Name::new("scale").unwrap());
+            format!("{:#}", read(&path, &[&plc, &scale]).unwrap_err())
         };
         assert!(told("file,truth\n").contains("must name the columns image and truth"));
         assert!(
             told("image,truth\na.png,good\nb.png,bad\n").contains("line 3: truth is \"bad\", want good or defective")
         );
         assert!(told("image,truth,lot\na.png,good,1\n").contains("column \"lot\" is not sensor.key"));
+        let told_sensor = told("image,truth,pcl.lot\na.png,good,1\n");
+        assert!(
+            told_sensor.contains("names the sensor \"pcl\", want one of the config's sensors: `plc`, `scale`"),
+            "{told_sensor}"
+        );
         assert!(told("image,truth\n").contains("holds no labelled image"));
+    }
+
+    #[test]
+    fn hidden_files_and_sub_folders_are_no_images() {
+        let folder = tempfile::tempdir().unwrap();
+        for truth in ["good", "defective"] {
+            fs::create_dir_all(folder.path().join(truth).join("thumbnails")).unwrap();
+            for name in ["b.png", "a.png", ".hidden", "._a.png"] {
+                fs::write(folder.path().join(truth).join(name), "").unwrap();
+            }
+        }
+        let set = read(folder.path(), &[]).unwrap();
+        let names =
+            set.iter().map(|one| (one.image.strip_prefix(folder.path()).unwrap().to_str().unwrap(), one.defective));
+        let wanted =
+            [("good/a.png", false), ("good/b.png", false), ("defective/a.png", true), ("defective/b.png", true)];
+        assert_eq!(names.collect::<Vec<_>>(), wanted);
     }
 }
