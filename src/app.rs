@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Broker, Pace, Settings};
+use crate::config::{self, Broker, ConfigError, Pace, Settings};
 use crate::flow::acquire::{Camera, DeviceError, open_camera, spawn_camera};
 use crate::flow::dispatch::{self, DispatchSettings, Inlets};
 use crate::flow::infer::{self, Crew};
@@ -184,7 +184,7 @@ async fn open_models(settings: &Settings, telemetry: &Telemetry) -> anyhow::Resu
     let (settings, telemetry) = (settings.clone(), telemetry.clone());
     let open = move || {
         let models = catalogue::load_all(&settings)?;
-        let plan = Plan::build(&settings, &models).map_err(|findings| anyhow!(findings.join("\n")))?;
+        let plan = Plan::build(&settings, &models).map_err(|found| ConfigError::of_sentences("the routes", found))?;
         let plan = Arc::new(plan);
         let crew = Crew::open(&plan, &settings.runtime, telemetry)?;
         Ok((plan, Arc::new(crew)))

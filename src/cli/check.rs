@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::FINDINGS;
-use crate::config::findings::Finding;
 use crate::config::{self, ConfigError, Settings, Survey};
 use crate::flow::plan::Plan;
 use crate::models::catalogue;
@@ -56,8 +55,7 @@ pub(super) fn report(error: &ConfigError) -> ExitCode {
 
 /// The plan of settings and models, or a finding for each of its sentences.
 pub(super) fn plan(label: &str, settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> Result<Plan, ConfigError> {
-    Plan::build(settings, models)
-        .map_err(|sentences| ConfigError::new(label, sentences.into_iter().map(Finding::of_text).collect()))
+    Plan::build(settings, models).map_err(|sentences| ConfigError::of_sentences(label, sentences))
 }
 
 /// One sentence on a file without findings.

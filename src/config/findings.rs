@@ -96,6 +96,12 @@ impl ConfigError {
         Self { label: label.to_owned(), findings }
     }
 
+    /// Joins findings that have no place in a file, each a sentence of its own.
+    #[must_use]
+    pub fn of_sentences(label: &str, sentences: Vec<String>) -> Self {
+        Self::new(label, sentences.into_iter().map(Finding::of_text).collect())
+    }
+
     /// The findings in the order of the files and of the places within.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {

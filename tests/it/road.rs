@@ -130,6 +130,33 @@ async fn a_message_on_any_topic_of_a_filter_triggers() {
     assert!(daemon.terminate().success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_altered_model_file_stops_its_model_and_the_parts_stay_undecided() {
+    let line = Line::with_parts(3);
+    let broker = Mosquitto::start();
+    let subscriber = Subscriber::connect(broker.port, TOPIC);
+    let config = line.configure("", &mqtt(&broker));
+    let altered = line.path().join("brightness");
+    std::fs::create_dir(&altered).unwrap();
+    let original = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/brightness");
+    std::fs::copy(original.join("passport.toml"), altered.join("passport.toml")).unwrap();
+    let mut bytes = std::fs::read(original.join("model.onnx")).unwrap();
+    bytes.push(0);
+    std::fs::write(altered.join("model.onnx"), bytes).unwrap();
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace(&original.display().to_string(), "brightness")).unwrap();
+
+    assert!(Daemon::start(&config).wait().success());
+    let messages = subscriber.wait(VERDICT, "every verdict", distinct(3));
+    for message in &messages {
+        assert_eq!((message["verdict"].as_str(), &message["score"]), (Some("undecided"), &Value::Null));
+        assert_eq!(message["reasons"][0]["reason"], "required_member_failed");
+        let why = message["reasons"][0]["why"].as_str().unwrap();
+        let hashes = why.split_whitespace().filter(|word| word.trim_end_matches(',').len() == 64).count();
+        assert_eq!(hashes, 2, "the hash seen and the hash wanted: {why}");
+    }
+}
+
 #[test]
 fn a_camera_that_fails_for_good_ends_the_daemon_with_its_name() {
     let line = Line::with_parts(0);
