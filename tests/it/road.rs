@@ -59,7 +59,7 @@ async fn twenty_kills_and_an_outage_lose_nothing_and_change_nothing() {
     }
     broker.stop();
     let daemon = Daemon::start(&config);
-    daemon.wait_for("part_judged", 250);
+    daemon.wait_for("part_judged", 300); // of which at most one group commit, 64, is not yet in the journal
     daemon.kill_nine();
     broker.restart();
     assert!(Daemon::start(&config).wait().success(), "the last run comes to its end by itself");

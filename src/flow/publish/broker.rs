@@ -4,11 +4,15 @@
 //! every verdict, but subscribers that were away hear nothing of what was acknowledged meanwhile.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mqtt5::broker::config::{StorageBackend, StorageConfig};
 use mqtt5::broker::{BrokerConfig, BrokerShutdownHandle, MqttBroker};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+/// How long the broker outlives the last publication: an acknowledged verdict may still be on its way to a slow subscriber.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// A running broker.
 pub struct Embedded {
@@ -55,8 +59,10 @@ impl Embedded {
         }
     }
 
-    /// Ends it; returns when its connections are closed.
+    /// Ends it after a moment in which subscribers receive what is on its way to them; returns when its connections are
+    /// closed.
     pub async fn stop(self) {
+        tokio::time::sleep(LINGER).await;
         self.shutdown.shutdown();
         if let Err(error) = self.task.await {
             tracing::error!("the embedded broker ended badly: {error}");
