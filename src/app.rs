@@ -94,12 +94,6 @@ impl App {
         self.text.listening.get(name).copied()
     }
 
-    /// The counters of this daemon.
-    #[must_use]
-    pub fn telemetry(&self) -> Telemetry {
-        self.telemetry.clone()
-    }
-
     /// Runs the road until its cameras have ended or `stop`, then drains it and the outbox.
     ///
     /// # Errors

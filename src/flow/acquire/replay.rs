@@ -48,18 +48,6 @@ impl ReplayCamera {
         Ok(Self { source, files, next: 0, round: 1, round_has_pictures: false, repeat, part_id })
     }
 
-    /// The number of files in one round.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    /// Whether there are no files; never so on an opened camera.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
-    }
-
     /// The next file, beginning again where that is wanted. A round without one picture ends the replay.
     fn turn(&mut self) -> Result<Option<PathBuf>, DeviceError> {
         if self.next == self.files.len() {
