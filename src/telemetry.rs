@@ -15,13 +15,13 @@ use tracing::Level;
 pub enum Event {
     /// A frame was taken.
     FrameCaptured,
-    /// A fresh frame replaced one that nobody had taken yet.
+    /// A fresh frame replaced one that nobody had taken yet, or a stop came before it could open its part.
     FrameSuperseded,
     /// A file or buffer could not be read as a frame.
     FrameUnreadable,
     /// A camera failed for good.
     CameraFailed,
-    /// A trigger came while the camera was still busy.
+    /// A trigger was refused: its camera is busy or has ended, too many parts are open, or the daemon is stopping.
     TriggerOverrun,
     /// A trigger or part was refused for want of journal space.
     PartRefused,

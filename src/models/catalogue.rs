@@ -59,6 +59,12 @@ pub fn sha256(path: &Path) -> Result<String, ModelError> {
     Ok(hex(&hash.finalize()))
 }
 
+/// The SHA-256 of bytes in memory, 64 hex digits in lower case.
+#[must_use]
+pub fn sha256_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Bytes as hex digits in lower case.
 fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();

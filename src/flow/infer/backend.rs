@@ -4,13 +4,10 @@
 //! is not the first is marked as a fallback in each placement. A model that the chosen library refuses is not tried on
 //! another: that would be a silent change of what was asked for.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
-
 use super::session::Session;
 use crate::config;
 use crate::models::ModelError;
+use crate::models::catalogue::sha256_of;
 use crate::models::passport::Model;
 
 /// The library that serves this process.
@@ -106,10 +103,7 @@ fn read_verified(model: &Model) -> Result<Vec<u8>, ModelError> {
     let path = model.file();
     let bytes = std::fs::read(&path)
         .map_err(|error| ModelError::Unreadable { path: path.clone(), cause: error.to_string() })?;
-    let seen = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let seen = sha256_of(&bytes);
     let wanted = model.passport.file.sha256.clone();
     if seen == wanted { Ok(bytes) } else { Err(ModelError::WrongHash { path, seen, wanted }) }
 }

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::{Gate, Member, ModelIndex, Panel, Plan, Route, RouteIndex, Station};
 use crate::config::{self, Settings};
 use crate::fusion::Over;
+use crate::models::catalogue::sha256_of;
 use crate::models::passport::Model;
 use crate::name::Name;
 
@@ -155,10 +154,7 @@ fn hash(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> String {
     for (name, model) in models {
         let _ = writeln!(text, "{name} {:?}", model.passport);
     }
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    sha256_of(text.as_bytes())
 }
 
 /// Names in a sentence.
