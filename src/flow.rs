@@ -258,7 +258,7 @@ pub struct Part {
     /// Its frames, at most one a camera, in the order of the camera names.
     pub frames: Vec<Arc<Frame>>,
     /// Its readings, at most one a sensor, in the order of the sensor names.
-    pub readings: Vec<Reading>,
+    pub readings: Arc<Vec<Reading>>,
     /// What joining found amiss.
     pub notes: Vec<Note>,
     /// The plan in force when it was routed; it does not change on the way.

@@ -32,4 +32,5 @@ pub mod name;
 pub mod record;
 pub mod task;
 pub mod telemetry;
+pub mod tensor;
 pub mod value;

@@ -1,11 +1,17 @@
 //! What a model's tensors mean: one file a task. Pure functions, no I/O, no clock.
 
 pub mod classification;
+pub mod geometry;
+
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::models::passport::{Output, Passport, Task};
 use crate::name::Name;
+use crate::tensor::Tensor;
+use geometry::Geometry;
 
 /// The probability a model gives to one of its labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +20,74 @@ pub struct ClassScore {
     pub label: Name,
     /// Its probability, 0 to 1.
     pub probability: f64,
+}
+
+/// One thing that a detector found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Detected {
+    /// What it is.
+    pub label: Name,
+    /// How sure the model is, 0 to 1.
+    pub confidence: f64,
+    /// Left, top, right and bottom of the upright box around it, in pixels of the frame.
+    pub corners: [f64; 4],
+    /// The four corners of an oriented box, clockwise, in pixels of the frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oriented: Option<[[f64; 2]; 4]>,
+    /// The share of its upright box that the thing covers, 0 to 1, where the model gives masks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered: Option<f64>,
+    /// The mask itself; it does not travel in messages.
+    #[serde(skip)]
+    pub mask: Option<Arc<Map>>,
+}
+
+/// How much of a frame one label covers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Area {
+    /// The label.
+    pub label: Name,
+    /// Its share of the frame's pixels, 0 to 1.
+    pub share: f64,
+    /// The greatest probability of the label at any pixel, 0 to 1.
+    pub peak: f64,
+}
+
+/// A dense map over a rectangle of the frame: rows of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map {
+    /// Numbers in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Left, top, right and bottom of the rectangle it covers, in pixels of the frame.
+    pub covers: [f64; 4],
+    /// The numbers, `width * height` of them.
+    pub numbers: Vec<f32>,
+}
+
+/// A named number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Quantity {
+    /// What it is.
+    pub name: Name,
+    /// The number, finite.
+    pub value: f64,
+    /// Whether it lies within the limits of the passport; `None` when there are no limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<bool>,
+}
+
+/// One line of text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TextLine {
+    /// What it says; empty where the model only finds lines.
+    pub text: String,
+    /// How sure the model is, 0 to 1.
+    pub confidence: f64,
+    /// Its four corners, clockwise from the start of the text, in pixels of the frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corners: Option<[[f64; 2]; 4]>,
 }
 
 /// What a model found: a closed set, one variant a task.
@@ -25,4 +99,89 @@ pub enum Findings {
         /// The scores.
         classes: Vec<ClassScore>,
     },
+    /// One vector that places the picture among others.
+    Embedding {
+        /// Its numbers.
+        vector: Vec<f32>,
+    },
+    /// Boxes, the surest first.
+    Detection {
+        /// The boxes.
+        detections: Vec<Detected>,
+    },
+    /// The area of each label, in the passport's order.
+    Segmentation {
+        /// The areas.
+        areas: Vec<Area>,
+        /// For each label in the passport's order its probability at each pixel; it does not travel in messages.
+        #[serde(skip)]
+        maps: Vec<Arc<Map>>,
+    },
+    /// How unusual the picture is.
+    Anomaly {
+        /// The probability that it is, 0 to 1.
+        score: f64,
+        /// The most unusual point: x and y in pixels of the frame.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peak: Option<[f64; 2]>,
+        /// How unusual each point is, 0 to 1; it does not travel in messages.
+        #[serde(skip)]
+        map: Option<Arc<Map>>,
+    },
+    /// Named numbers, in the passport's order.
+    Regression {
+        /// The numbers.
+        values: Vec<Quantity>,
+    },
+    /// Lines of text, in reading order.
+    Text {
+        /// The lines.
+        lines: Vec<TextLine>,
+    },
+}
+
+/// The first output of a passport with its numbers.
+///
+/// # Errors
+/// One sentence when there is no output or it is not binary32.
+pub(crate) fn first_output<'a>(
+    passport: &'a Passport,
+    outputs: &'a [Tensor],
+) -> Result<(&'a Output, &'a [f32]), String> {
+    let (Some(output), Some(tensor)) = (passport.outputs.first(), outputs.first()) else {
+        return Err("there is no output to read".into());
+    };
+    let numbers = tensor.float32().map_err(|why| format!("output \"{}\": {why}", output.name))?;
+    Ok((output, numbers))
+}
+
+/// Turns a model's outputs, in the order of its passport, into findings. `geometry` leads from the pixels of the image
+/// input back to those of the frame; a model without an image input is given none of either.
+///
+/// # Errors
+/// One sentence naming the output and what is wrong with it: another count or type of numbers than the task reads, a
+/// number that is not finite or out of range.
+pub fn decode(passport: &Passport, outputs: &[Tensor], _geometry: &Geometry) -> Result<Findings, String> {
+    match &passport.task {
+        Task::Classification => classification::decode(passport, outputs),
+        other => Err(format!("the task {} is not read yet", other.as_str())),
+    }
+}
+
+/// The probability, 0 to 1, that findings give to any defect; `None` for findings that say nothing of defects.
+#[must_use]
+pub fn defect_score(findings: &Findings, passport: &Passport) -> Option<f64> {
+    match findings {
+        Findings::Classification { classes } => Some(classification::defect_score(classes, passport)),
+        _ => None,
+    }
+}
+
+/// The labels that findings speak of, each with its probability, 0 to 1: what fusion by classes joins.
+#[must_use]
+pub fn classes(findings: &Findings) -> Vec<(&Name, f64)> {
+    match findings {
+        Findings::Classification { classes } => classes.iter().map(|class| (&class.label, class.probability)).collect(),
+        _ => Vec::new(),
+    }
 }

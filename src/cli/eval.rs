@@ -153,7 +153,7 @@ async fn judge(
         captured: now,
         joined: now,
         frames: vec![Arc::new(frame)],
-        readings,
+        readings: Arc::new(readings),
         notes: unusable.into_iter().collect(),
         plan: Arc::clone(plan),
         route: None,

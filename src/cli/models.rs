@@ -165,8 +165,13 @@ fn table(header: &[&str]) -> Table {
 }
 
 fn input(input: &Input) -> String {
-    let (height, width, _) = input.height_width_channels();
-    format!("{width} x {height} {}", word(&input.colour))
+    match input {
+        Input::Image(image) => {
+            let (height, width, _) = image.height_width_channels();
+            format!("{width} x {height} {}", word(&image.colour))
+        }
+        other => format!("{} {:?}", other.name(), other.shape()),
+    }
 }
 
 /// The word that stands in the passport for a value.

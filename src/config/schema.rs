@@ -61,13 +61,8 @@ pub fn read<T: JsonSchema + DeserializeOwned>(document: &Document) -> (Option<T>
     let mut json = document.json();
     match jsonschema::validator_for(&schema) {
         Ok(validator) => {
-            // Unknown keys first: a key that was meant to be another is not told a second time as the other one missing.
-            let (unknown, others): (Vec<_>, Vec<_>) = validator
-                .iter_errors(&json)
-                .partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
-            for error in unknown.iter().chain(&others) {
-                tell(error, &schema, &mut findings);
-            }
+            let errors: Vec<_> = validator.iter_errors(&json).collect();
+            tell_all(&errors, &schema, &mut findings);
         }
         Err(error) => drop(findings.key(&Path::default(), format!("the schema itself is broken: {error}"), "")),
     }
@@ -106,6 +101,16 @@ fn prune(json: &mut Value, mut path: Path) -> Path {
     }
 }
 
+/// Tells every complaint; unknown keys first: a key that was meant to be another is not told a second time as the other
+/// one missing.
+fn tell_all(errors: &[ValidationError<'_>], schema: &Value, findings: &mut Findings<'_>) {
+    let unknown = |error: &&ValidationError<'_>| matches!(error.kind(), Kind::AdditionalProperties { .. });
+    let others = errors.iter().filter(|error| !unknown(error));
+    for error in errors.iter().filter(unknown).chain(others) {
+        tell(error, schema, findings);
+    }
+}
+
 /// Tells one complaint of the validator in this house's words.
 fn tell(error: &ValidationError<'_>, schema: &Value, findings: &mut Findings<'_>) {
     let path = Path::of_pointer(error.instance_path().as_str());
@@ -128,6 +133,9 @@ fn tell(error: &ValidationError<'_>, schema: &Value, findings: &mut Findings<'_>
             }
             findings.condemn(path.then(key));
         }
+        kind if let Some(branch) = meant(kind, error.instance_path().as_str()) => {
+            tell_all(branch, schema, findings);
+        }
         kind => {
             let message = format!("{} is {}", findings.document().describe(&path), seen(error.instance()));
             let (wanted, help) = wanted(kind, error);
@@ -138,6 +146,32 @@ fn tell(error: &ValidationError<'_>, schema: &Value, findings: &mut Findings<'_>
             findings.condemn(path);
         }
     }
+}
+
+/// Of several shapes that a table may have, the one its tag speaks for: the only one that does not refuse the tag itself.
+fn meant<'e>(kind: &'e Kind, own: &str) -> Option<&'e [ValidationError<'static>]> {
+    let (Kind::OneOfNotValid { context } | Kind::AnyOf { context }) = kind else { return None };
+    let tagged = |branch: &&Vec<ValidationError<'static>>| {
+        branch.iter().all(|error| match error.kind() {
+            Kind::Constant { .. } => false,
+            Kind::Type { .. } | Kind::Enum { .. } => error.instance_path().as_str() != own,
+            Kind::Required { .. } | Kind::AdditionalProperties { .. } => {
+                error.instance_path().as_str() != own || !external(branch, own)
+            }
+            _ => true,
+        })
+    };
+    let mut branches = context.iter().filter(tagged);
+    let only = branches.next()?;
+    (branches.next().is_none() && !only.is_empty()).then_some(only)
+}
+
+/// Whether a branch misses its only key and refuses another: the table is meant to be another variant.
+fn external(branch: &[ValidationError<'static>], own: &str) -> bool {
+    let here = |error: &&ValidationError<'static>| error.instance_path().as_str() == own;
+    let missing = branch.iter().filter(here).filter(|error| matches!(error.kind(), Kind::Required { .. })).count();
+    let unknown = branch.iter().filter(here).any(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
+    missing == 1 && unknown && branch.len() == 2
 }
 
 /// Tells a key that is not known, or a name of one's own that is not a name.

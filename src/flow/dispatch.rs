@@ -276,6 +276,7 @@ impl Desk {
         }
         notes.extend(unusable);
         let plan = Arc::clone(&self.plan);
+        let readings = Arc::new(readings);
         let mut part = Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None };
         part.route = if route::looks_at_pixels(&self.plan) {
             let seen = part.clone();

@@ -9,6 +9,7 @@
 
 pub mod backend;
 pub mod crew;
+pub mod feed;
 pub mod library;
 #[cfg(feature = "ort")]
 mod ort;

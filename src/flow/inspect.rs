@@ -6,10 +6,10 @@
 use crate::config::Thresholds;
 use crate::flow::plan::{Panel, Plan, Station};
 use crate::flow::verdict::{Decision, Reason, Verdict, Vote};
-use crate::flow::{ClassScore, Findings, MemberAnswer, WalkEnd, Walked};
+use crate::flow::{ClassScore, MemberAnswer, WalkEnd, Walked};
 use crate::fusion::{Ballot, Fused};
 use crate::name::Name;
-use crate::task::classification::defect_score;
+use crate::task::{classes, defect_score};
 
 /// Judges a part by what its models found.
 #[must_use]
@@ -68,7 +68,10 @@ fn decide(score: f64, Thresholds { reject_from, pass_below }: Thresholds) -> (De
 /// One member's answer as a vote.
 fn vote(plan: &Plan, panel: &Panel, MemberAnswer { member, answer }: &MemberAnswer) -> Vote {
     let passport = &plan.model(answer.model).passport;
-    let score = answer.findings.as_ref().map(|findings| defect_score(findings, passport));
+    let score = answer.findings.as_ref().map_err(Clone::clone).and_then(|findings| {
+        let silent = || format!("model {} says nothing of defects: it cannot vote", passport.name);
+        defect_score(findings, passport).ok_or_else(silent)
+    });
     let weight = panel.members.get(*member).map_or(0.0, |member| member.weight);
     Vote {
         member: *member,
@@ -76,7 +79,7 @@ fn vote(plan: &Plan, panel: &Panel, MemberAnswer { member, answer }: &MemberAnsw
         camera: answer.camera.clone(),
         weight: if score.is_ok() { weight } else { 0.0 },
         score: score.as_ref().ok().copied(),
-        failure: score.err().cloned(),
+        failure: score.err(),
     }
 }
 
@@ -89,7 +92,8 @@ fn required_failure(plan: &Plan, panel: &Panel, vote: &Vote) -> Option<Reason> {
 
 /// Fuses the votes that were given.
 fn fuse(plan: &Plan, panel: &Panel, answers: &[MemberAnswer], votes: &[Vote]) -> Option<Fused> {
-    let classes: Vec<Vec<(&Name, f64)>> = answers.iter().map(|given| classes_of(given)).collect();
+    let classes: Vec<Vec<(&Name, f64)>> =
+        answers.iter().map(|given| given.answer.findings.as_ref().map(classes).unwrap_or_default()).collect();
     let ballots: Vec<Ballot<'_>> = votes
         .iter()
         .zip(&classes)
@@ -99,16 +103,6 @@ fn fuse(plan: &Plan, panel: &Panel, answers: &[MemberAnswer], votes: &[Vote]) ->
         })
         .collect();
     panel.fusion.apply(&ballots)
-}
-
-/// The labels an answer speaks of, with their probabilities.
-fn classes_of(given: &MemberAnswer) -> Vec<(&Name, f64)> {
-    match &given.answer.findings {
-        Ok(Findings::Classification { classes }) => {
-            classes.iter().map(|class| (&class.label, class.probability)).collect()
-        }
-        Err(_) => Vec::new(),
-    }
 }
 
 /// Fused labels in the form of messages.

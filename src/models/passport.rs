@@ -4,7 +4,14 @@
 //! A passport lies beside its model as `passport.toml`. It is read like every other file of Kenpin: unknown keys are
 //! refused, and all findings are told at once with their place in the file.
 
+pub mod anomaly;
 mod check;
+pub mod detection;
+pub mod input;
+pub mod regression;
+pub mod segmentation;
+pub mod task;
+pub mod text;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
 use crate::name::Name;
+pub use crate::tensor::Element;
+pub use input::{Colour, Filter, Fit, ImageInput, Input, Layout};
+pub use task::Task;
 
 /// The schema this build writes; it reads this one and older.
 pub const SCHEMA: &str = "kenpin.passport/1";
@@ -49,16 +59,35 @@ pub struct Passport {
     /// The outputs that are read, by name; the graph may have more.
     #[schemars(length(min = 1))]
     pub outputs: Vec<Output>,
-    /// The classes, and which of them are defects.
+    /// The classes, and which of them are defects; for tasks that have classes.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
+    /// Inputs and answers that must be reproduced before the model judges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
 }
 
-/// What kind of answer a model gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Task {
-    /// One probability for each label.
-    Classification,
+impl Passport {
+    /// The inputs that are fed with pixels, in the graph's order.
+    #[must_use]
+    pub fn images(&self) -> Vec<ImageInput> {
+        self.inputs.iter().filter_map(Input::image).cloned().collect()
+    }
+}
+
+/// Reference inputs and answers that travel with the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The safetensors file, relative to the passport.
+    pub path: PathBuf,
+    /// SHA-256 of the file, 64 lower-case hex digits.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+    /// The greatest difference of any number of an output that is read, as a share of the greatest magnitude in that
+    /// output (at least 1).
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub tolerance: f64,
 }
 
 /// The rung a model stands on; the governor moves between teacher and student.
@@ -88,141 +117,20 @@ pub struct ModelFile {
     pub ir_version: u32,
     /// The operator set of the default domain.
     pub opset: u32,
+    /// Files beside it that hold weights, where the model has external data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external: Vec<ExternalFile>,
 }
 
-/// One input of the graph and how pixels become its tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A file of weights that belongs to a model file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The graph's name of the input.
-    pub name: String,
-    /// What the input is fed with.
-    pub kind: InputKind,
-    /// The shape the graph declares, in `layout`.
-    #[schemars(length(equal = 4))]
-    pub shape: Vec<usize>,
-    /// The order of the axes.
-    pub layout: Layout,
-    /// The element type of the tensor.
-    pub element: Element,
-    /// The colour channels the model expects, in order.
-    pub colour: Colour,
-    /// How the frame is brought to the input's size.
-    pub fit: Fit,
-    /// The resampling filter.
-    pub filter: Filter,
-    /// Fill value of the letterbox border, 0 to 255; needed with `fit = "letterbox"`, refused otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fill: Option<u8>,
-    /// Multiplies the pixel (0 to 255; 16-bit pixels are brought to that range first).
-    pub scale: f64,
-    /// Subtracted after scaling: one value a channel.
-    pub mean: Vec<f64>,
-    /// Divides after subtracting: one value a channel, none zero.
-    pub standard_deviation: Vec<f64>,
-}
-
-impl Input {
-    /// Height and width in pixels, and the number of channels, read from the shape in its layout.
-    ///
-    /// # Panics
-    /// Never on a checked passport: its shape has four axes.
-    #[must_use]
-    pub fn height_width_channels(&self) -> (usize, usize, usize) {
-        match (self.layout, self.shape.as_slice()) {
-            (Layout::Nchw, &[_, channels, height, width]) | (Layout::Nhwc, &[_, height, width, channels]) => {
-                (height, width, channels)
-            }
-            _ => (0, 0, 0),
-        }
-    }
-}
-
-/// What an input is fed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum InputKind {
-    /// The pixels of a frame.
-    Image,
-}
-
-/// The order of a tensor's axes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layout {
-    /// Batch, channel, height, width (planar).
-    Nchw,
-    /// Batch, height, width, channel (interleaved).
-    Nhwc,
-}
-
-/// The element type of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Element {
-    /// IEEE 754 binary32.
-    Float32,
-    /// Unsigned 8-bit integer.
-    Uint8,
-    /// Signed 64-bit integer.
-    Int64,
-}
-
-impl std::fmt::Display for Element {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Float32 => "float32",
-            Self::Uint8 => "uint8",
-            Self::Int64 => "int64",
-        })
-    }
-}
-
-/// Colour channels in the order the model expects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Colour {
-    /// One channel of luminance (ITU-R BT.601 weights for colour frames).
-    Grey,
-    /// Red, green, blue; a grey frame is repeated three times.
-    Rgb,
-    /// Blue, green, red.
-    Bgr,
-}
-
-impl Colour {
-    /// The number of channels.
-    #[must_use]
-    pub const fn channels(self) -> usize {
-        match self {
-            Self::Grey => 1,
-            Self::Rgb | Self::Bgr => 3,
-        }
-    }
-}
-
-/// How a frame is brought to the size of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fit {
-    /// Both sides are scaled on their own; the aspect ratio is not kept.
-    Stretch,
-    /// Scaled to fit inside, the rest filled evenly on both sides with `fill`.
-    Letterbox,
-    /// The largest centred region of the input's aspect ratio is cut out, then scaled.
-    Crop,
-}
-
-/// The resampling filter of a resize.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Filter {
-    /// The triangle filter whose support grows with the reduction (antialiased; as Pillow's `BILINEAR`).
-    Bilinear,
-    /// The nearest pixel.
-    Nearest,
-    /// The mean over the covered area (as Pillow's `BOX`).
-    Area,
+pub struct ExternalFile {
+    /// The file, relative to the model file, as the graph names it.
+    pub path: PathBuf,
+    /// SHA-256 of the file, 64 lower-case hex digits.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
 }
 
 /// One output that is read.
@@ -231,12 +139,13 @@ pub enum Filter {
 pub struct Output {
     /// The graph's name of the output.
     pub name: String,
-    /// The shape the graph declares.
+    /// The shape of the answer; 0 where an axis differs from run to run.
     pub shape: Vec<usize>,
     /// The element type.
     pub element: Element,
-    /// What turns the numbers into probabilities.
-    pub activation: Activation,
+    /// What turns the numbers into probabilities; for outputs that hold probabilities, logits or scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
 }
 
 /// What turns an output into probabilities.
@@ -252,14 +161,22 @@ pub enum Activation {
 }
 
 /// The classes of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
-    /// One name for each number of the output, in order.
+    /// One name for each class the model was trained on, in the order of its output.
     #[schemars(length(min = 1))]
     pub names: Vec<Name>,
     /// Those of the names that mean a defect; empty for a gate.
     pub defects: Vec<Name>,
+}
+
+impl Labels {
+    /// Whether there are none: the task has no classes.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
 }
 
 /// A passport together with where it lies: what the rest of Kenpin works with.
@@ -278,6 +195,12 @@ impl Model {
     /// [`ConfigError`] with every finding of the passport.
     pub fn load(folder: &Path) -> Result<Self, ConfigError> {
         check::load(folder)
+    }
+
+    /// Whether the model looks at pixels.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        self.passport.inputs.iter().any(|input| input.image().is_some())
     }
 
     /// The path of the model file.
@@ -314,7 +237,7 @@ pub(crate) mod tests {
         let (_folder, path) = written(PASSPORT);
         let model = Model::load(&path).unwrap();
         assert_eq!(model.passport.name, *"example");
-        assert_eq!(model.passport.inputs[0].height_width_channels(), (64, 96, 3));
+        assert_eq!(model.passport.inputs[0].image().unwrap().height_width_channels(), (64, 96, 3));
         assert_eq!(model.file(), path.join("model.onnx"));
     }
 }

@@ -4,49 +4,66 @@
 //! not said "good".
 
 use crate::models::passport::{Activation, Labels, Passport};
-use crate::task::{ClassScore, Findings};
+use crate::task::{ClassScore, Findings, first_output};
+use crate::tensor::Tensor;
 
-/// Turns the numbers of a model's output into a probability for each label, in the labels' order.
+/// Reads the first output of a classifier.
+///
+/// # Errors
+/// One sentence naming the output; see [`probabilities`].
+pub fn decode(passport: &Passport, outputs: &[Tensor]) -> Result<Findings, String> {
+    let (output, numbers) = first_output(passport, outputs)?;
+    let activation = output.activation.unwrap_or(Activation::None);
+    let probabilities = probabilities(numbers, activation, &passport.labels)
+        .map_err(|why| format!("output \"{}\": {why}", output.name))?;
+    let scored = passport.labels.names.iter().cloned().zip(probabilities);
+    Ok(Findings::Classification {
+        classes: scored.map(|(label, probability)| ClassScore { label, probability }).collect(),
+    })
+}
+
+/// Turns the numbers of a model's output into a probability for each label, in the labels' order; of two labels under a
+/// sigmoid one number is enough: the probability of the second.
 ///
 /// Softmax is computed on `x - max(x)`, so that no exponential overflows; sigmoid is `1 / (1 + exp(-x))`.
 ///
 /// # Errors
 /// One sentence naming the value and its place: a count that differs from the labels', a number that is not finite, or,
 /// without an activation, one outside 0 to 1 (by more than 1e-4; smaller excess is rounding and is cut off).
-pub fn decode(numbers: &[f32], activation: Activation, labels: &Labels) -> Result<Findings, String> {
-    if numbers.len() != labels.names.len() {
+pub fn probabilities(numbers: &[f32], activation: Activation, labels: &Labels) -> Result<Vec<f64>, String> {
+    let single = activation == Activation::Sigmoid && numbers.len() == 1 && labels.names.len() == 2;
+    if numbers.len() != labels.names.len() && !single {
         return Err(format!("the output has {} numbers, there are {} labels", numbers.len(), labels.names.len()));
     }
     if let Some(place) = numbers.iter().position(|number| !number.is_finite()) {
         let (label, number) = (&labels.names[place], numbers[place]);
         return Err(format!("the output at place {place} (label {label}) is {number}, a finite number is wanted"));
     }
-    let probabilities = match activation {
+    Ok(match activation {
         Activation::Softmax => softmax(numbers),
-        Activation::Sigmoid => numbers.iter().map(|&number| sigmoid(f64::from(number))).collect(),
+        Activation::Sigmoid if single => {
+            numbers.iter().map(|&number| sigmoid(number)).flat_map(|p| [1.0 - p, p]).collect()
+        }
+        Activation::Sigmoid => numbers.iter().map(|&number| sigmoid(number)).collect(),
         Activation::None => already_probabilities(numbers, labels)?,
-    };
-    let scored = labels.names.iter().cloned().zip(probabilities);
-    Ok(Findings::Classification {
-        classes: scored.map(|(label, probability)| ClassScore { label, probability }).collect(),
     })
 }
 
-/// The probability, 0 to 1, that a model's findings give to any defect.
+/// The probability, 0 to 1, that the scores of a classifier give to any defect.
 ///
 /// Labels that exclude each other (softmax, or probabilities out of the graph) add up; labels that do not (sigmoid)
 /// count by the greatest.
 #[must_use]
-pub fn defect_score(findings: &Findings, passport: &Passport) -> f64 {
-    let Findings::Classification { classes } = findings;
+pub fn defect_score(classes: &[ClassScore], passport: &Passport) -> f64 {
     let defects = &passport.labels.defects;
     let probabilities = classes.iter().filter(|class| defects.contains(&class.label)).map(|class| class.probability);
-    let independent = passport.outputs.first().is_some_and(|output| output.activation == Activation::Sigmoid);
+    let independent = passport.outputs.first().is_some_and(|output| output.activation == Some(Activation::Sigmoid));
     let score = if independent { probabilities.fold(0.0, f64::max) } else { probabilities.sum() };
     score.clamp(0.0, 1.0)
 }
 
-fn softmax(numbers: &[f32]) -> Vec<f64> {
+/// Exponentials over their sum.
+pub(super) fn softmax(numbers: &[f32]) -> Vec<f64> {
     let greatest = numbers.iter().fold(f64::NEG_INFINITY, |greatest, &number| greatest.max(f64::from(number)));
     let powers: Vec<f64> = numbers.iter().map(|&number| (f64::from(number) - greatest).exp()).collect();
     let sum: f64 = powers.iter().sum();
@@ -54,7 +71,8 @@ fn softmax(numbers: &[f32]) -> Vec<f64> {
 }
 
 /// The logistic function, written so that neither branch overflows.
-fn sigmoid(number: f64) -> f64 {
+pub(super) fn sigmoid(number: f32) -> f64 {
+    let number = f64::from(number);
     if number >= 0.0 {
         1.0 / (1.0 + (-number).exp())
     } else {
@@ -86,9 +104,9 @@ mod tests {
         Labels { names: all(names), defects: all(defects) }
     }
 
-    fn probabilities(findings: &Findings) -> Vec<f64> {
-        let Findings::Classification { classes } = findings;
-        classes.iter().map(|class| class.probability).collect()
+    fn scores(labels: &Labels, probabilities: &[f64]) -> Vec<ClassScore> {
+        let scored = labels.names.iter().cloned().zip(probabilities);
+        scored.map(|(label, &probability)| ClassScore { label, probability }).collect()
     }
 
     fn passport(activation: Activation, labels: Labels) -> Passport {
@@ -116,7 +134,7 @@ mod tests {
             defects = []
         "#;
         let mut passport: Passport = toml_edit::de::from_str(text).unwrap();
-        passport.outputs[0].activation = activation;
+        passport.outputs[0].activation = Some(activation);
         passport.labels = labels;
         passport
     }
@@ -124,28 +142,28 @@ mod tests {
     #[test]
     fn softmax_is_stable_and_known() {
         let three = labels(&["good", "crack", "stain"], &["crack", "stain"]);
-        let found = decode(&[1.0, 2.0, 3.0], Activation::Softmax, &three).unwrap();
-        for (seen, wanted) in probabilities(&found).into_iter().zip([0.090_030_573, 0.244_728_471, 0.665_240_956]) {
+        let found = probabilities(&[1.0, 2.0, 3.0], Activation::Softmax, &three).unwrap();
+        for (seen, wanted) in found.into_iter().zip([0.090_030_573, 0.244_728_471, 0.665_240_956]) {
             assert!((seen - wanted).abs() < 1e-9, "{seen} {wanted}");
         }
-        let huge = decode(&[3e38, -3e38, 3e38], Activation::Softmax, &three).unwrap();
-        assert_eq!(probabilities(&huge), [0.5, 0.0, 0.5]);
-        assert!((defect_score(&huge, &passport(Activation::Softmax, three)) - 0.5).abs() < 1e-12);
+        let huge = probabilities(&[3e38, -3e38, 3e38], Activation::Softmax, &three).unwrap();
+        assert_eq!(huge, [0.5, 0.0, 0.5]);
+        assert!((defect_score(&scores(&three, &huge), &passport(Activation::Softmax, three)) - 0.5).abs() < 1e-12);
     }
 
     #[test]
     fn sigmoid_labels_do_not_exclude_each_other() {
         let three = labels(&["good", "crack", "stain"], &["crack", "stain"]);
-        let found = decode(&[-1000.0, 0.0, 1000.0], Activation::Sigmoid, &three).unwrap();
-        assert_eq!(probabilities(&found), [0.0, 0.5, 1.0]);
-        let low = decode(&[9.0, 0.0, -1.0], Activation::Sigmoid, &three).unwrap();
-        assert!((defect_score(&low, &passport(Activation::Sigmoid, three)) - 0.5).abs() < 1e-12);
+        let found = probabilities(&[-1000.0, 0.0, 1000.0], Activation::Sigmoid, &three).unwrap();
+        assert_eq!(found, [0.0, 0.5, 1.0]);
+        let low = probabilities(&[9.0, 0.0, -1.0], Activation::Sigmoid, &three).unwrap();
+        assert!((defect_score(&scores(&three, &low), &passport(Activation::Sigmoid, three)) - 0.5).abs() < 1e-12);
     }
 
     #[test]
     fn what_is_no_number_or_no_probability_is_told_with_its_place() {
         let two = labels(&["good", "bad"], &["bad"]);
-        let told = |numbers: &[f32], activation| decode(numbers, activation, &two).unwrap_err();
+        let told = |numbers: &[f32], activation| probabilities(numbers, activation, &two).unwrap_err();
         assert_eq!(
             told(&[0.0, f32::NAN], Activation::Softmax),
             "the output at place 1 (label bad) is NaN, a finite number is wanted"
@@ -159,16 +177,17 @@ mod tests {
             "the output at place 1 (label bad) is 1.5, a probability from 0 to 1 is wanted"
         );
         assert_eq!(told(&[0.5], Activation::None), "the output has 1 numbers, there are 2 labels");
-        assert_eq!(probabilities(&decode(&[-0.000_05, 1.0], Activation::None, &two).unwrap()), [0.0, 1.0]);
+        assert_eq!(probabilities(&[-0.000_05, 1.0], Activation::None, &two).unwrap(), [0.0, 1.0]);
+        assert_eq!(probabilities(&[0.0], Activation::Sigmoid, &two).unwrap(), [0.5, 0.5], "one number for two labels");
     }
 
     proptest! {
         #[test]
         fn finite_numbers_become_probabilities(numbers in prop::collection::vec(-1e38_f32..1e38, 3)) {
             let three = labels(&["a", "b", "c"], &["c"]);
-            let soft = probabilities(&decode(&numbers, Activation::Softmax, &three).unwrap());
+            let soft = probabilities(&numbers, Activation::Softmax, &three).unwrap();
             prop_assert!((soft.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-            let single = probabilities(&decode(&numbers, Activation::Sigmoid, &three).unwrap());
+            let single = probabilities(&numbers, Activation::Sigmoid, &three).unwrap();
             prop_assert!(soft.iter().chain(&single).all(|p| (0.0..=1.0).contains(p)));
             for (left, right) in [(0, 1), (1, 2)] {
                 prop_assert_eq!(numbers[left] > numbers[right] && soft[left] < soft[right], false, "order is kept");

@@ -52,14 +52,14 @@ impl Floor {
     pub(crate) fn open(model: &Path, runtime: &Runtime, images: &[PathBuf]) -> anyhow::Result<Self> {
         let model = Model::load(model)?;
         let session = Backend::choose(runtime)?.open(&model, runtime)?;
-        let mut preparation = Preparation::new(&model.passport.inputs).map_err(|why| anyhow!(why))?;
+        let mut preparation = Preparation::new(&model.passport.images()).map_err(|why| anyhow!(why))?;
         let pool = Pool::new(1);
         let tensors = images.iter().map(|path| {
             let image = read_image(path, &pool).map_err(|why| anyhow!(why))?;
             Ok(preparation.prepare(&image).map_err(|why| anyhow!(why))?.to_vec())
         });
         let tensors = tensors.collect::<anyhow::Result<_>>()?;
-        let (height, width, _) = model.passport.inputs[0].height_width_channels();
+        let (height, width, _) = model.passport.images()[0].height_width_channels();
         Ok(Self { session, tensors, side: (u32::try_from(width)?, u32::try_from(height)?) })
     }
 

@@ -197,7 +197,7 @@ fn the_example_of_a_passport_is_one_and_its_schema_is_printed() {
     let schema: Value = serde_json::from_str(&stdout(&kenpin(["schema", "--passport"]))).unwrap();
     assert_eq!(schema["title"], "Passport");
     assert_eq!(schema["additionalProperties"], false);
-    for key in ["schema", "name", "task", "tier", "file", "inputs", "outputs", "labels"] {
+    for key in ["schema", "name", "task", "tier", "file", "inputs", "outputs"] {
         assert!(schema["properties"][key]["description"].is_string(), "{key}: {schema:#}");
         assert!(schema["required"].as_array().unwrap().contains(&key.into()), "{key}");
     }

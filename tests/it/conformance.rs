@@ -11,8 +11,8 @@ use kenpin::config::{Backend as Listed, Provider, Runtime};
 use kenpin::flow::infer::backend::Backend;
 use kenpin::flow::infer::session::{Tensor, TensorData};
 use kenpin::models::ModelError;
-use kenpin::models::passport::{Activation, Element, Model, Passport};
-use kenpin::task::classification::decode;
+use kenpin::models::passport::{Activation, Element, ImageInput, Input, Model, Passport};
+use kenpin::task::classification::probabilities;
 use serde::Deserialize;
 
 /// How far a probability may lie from the reference.
@@ -86,17 +86,18 @@ fn cases(model: &Model) -> Vec<Case> {
 
 fn tensor(model: &Model, case: &Case) -> Tensor {
     let input = &model.passport.inputs[0];
-    let data = match input.element {
+    let data = match input.element() {
         Element::Uint8 => TensorData::U8(case.input.clone()),
         _ => TensorData::F32(case.input.iter().map(|&level| f32::from(level) / 256.0).collect()),
     };
-    Tensor::new(input.shape.clone(), data).unwrap()
+    Tensor::new(input.shape().to_vec(), data).unwrap()
 }
 
-fn probabilities(numbers: &[f32], model: &Model) -> Result<Vec<f64>, String> {
-    let kenpin::flow::Findings::Classification { classes } =
-        decode(numbers, model.passport.outputs[0].activation, &model.passport.labels)?;
-    Ok(classes.into_iter().map(|class| class.probability).collect())
+fn image(passport: &mut Passport) -> &mut ImageInput {
+    match &mut passport.inputs[0] {
+        Input::Image(input) => input,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn floats(tensor: &Tensor) -> &[f32] {
@@ -117,7 +118,11 @@ fn answers_as_the_reference(backend: &Backend, runtime: &Runtime) -> f64 {
             assert_eq!(answer.len(), 1, "{name}: the outputs of the passport, no more");
             assert_eq!(answer[0].shape(), model.passport.outputs[0].shape);
             let wanted: Vec<f32> = case.output.iter().map(|number| number.unwrap_or(f32::NAN)).collect();
-            match (probabilities(floats(&answer[0]), &model), probabilities(&wanted, &model)) {
+            let read = |numbers: &[f32]| {
+                let activation = model.passport.outputs[0].activation.unwrap();
+                probabilities(numbers, activation, &model.passport.labels)
+            };
+            match (read(floats(&answer[0])), read(&wanted)) {
                 (Ok(seen), Ok(wanted)) => {
                     for (seen, wanted) in seen.iter().zip(&wanted) {
                         farthest = farthest.max((seen - wanted).abs());
@@ -148,15 +153,15 @@ fn other_signatures_are_refused(backend: &Backend, runtime: &Runtime) {
         }
     };
     assert_eq!(
-        refused("brightness", |passport| passport.inputs[0].name = "picture".into()),
+        refused("brightness", |passport| image(passport).name = "picture".into()),
         "model brightness: the list of inputs is \"image\", the passport wants \"picture\""
     );
     assert_eq!(
-        refused("brightness", |passport| passport.inputs[0].shape = vec![1, 1, 8, 9]),
+        refused("brightness", |passport| image(passport).shape = vec![1, 1, 8, 9]),
         "model brightness: the shape of input \"image\" is [1, 1, 8, 8], the passport wants [1, 1, 8, 9]"
     );
     assert_eq!(
-        refused("bytes", |passport| passport.inputs[0].element = Element::Float32),
+        refused("bytes", |passport| image(passport).element = Element::Float32),
         "model bytes: the element type of input \"image\" is uint8, the passport wants float32"
     );
     assert_eq!(
@@ -208,7 +213,7 @@ fn conforms(backend: &Backend, runtime: &Runtime) -> f64 {
     other_signatures_are_refused(backend, runtime);
     broken_files_are_refused(backend, runtime);
     a_failed_run_harms_no_other(backend, runtime);
-    assert_eq!(fixture("independent").passport.outputs[0].activation, Activation::Sigmoid);
+    assert_eq!(fixture("independent").passport.outputs[0].activation, Some(Activation::Sigmoid));
     farthest
 }
 

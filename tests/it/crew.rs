@@ -70,7 +70,7 @@ fn part(plan: &Arc<Plan>, level: u8) -> Part {
         captured: Monotonic::now(),
         joined: Monotonic::now(),
         frames: vec![Arc::new(frame)],
-        readings: vec![],
+        readings: Arc::default(),
         notes: vec![],
         plan: Arc::clone(plan),
         route: plan.routes().next().map(|(index, _)| index),

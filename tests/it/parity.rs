@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use kenpin::config::{Backend as Listed, Provider, Runtime};
 use kenpin::flow::infer::backend::Backend;
 use kenpin::flow::infer::prepare::Preparation;
-use kenpin::flow::infer::session::TensorData;
 use kenpin::flow::pool::Pool;
 use kenpin::flow::{Findings, Image, PixelFormat};
-use kenpin::task::classification::decode;
+use kenpin::task::decode;
+use kenpin::task::geometry::Geometry;
 use serde::Deserialize;
 
 use crate::conformance::{libraries, read_model, runtime};
@@ -63,13 +63,12 @@ fn farthest(backend: &Backend, settings: &Runtime, folder: &Path) -> (f64, f64) 
     let Reference { tolerance, cells } = serde_json::from_slice(&text).unwrap();
     assert!(!cells.is_empty(), "{} has no cells", folder.display());
     let mut session = backend.open(&model, settings).unwrap();
-    let mut preparation = Preparation::new(&model.passport.inputs).unwrap();
+    let mut preparation = Preparation::new(&model.passport.images()).unwrap();
     let mut farthest = 0.0_f64;
     for (name, wanted) in cells {
         let answer = session.run(preparation.prepare(&cell(&name)).unwrap()).unwrap();
-        let TensorData::F32(numbers) = answer[0].data() else { panic!("{answer:?}") };
-        let activation = model.passport.outputs[0].activation;
-        let Findings::Classification { classes } = decode(numbers, activation, &model.passport.labels).unwrap();
+        let found = decode(&model.passport, answer, &Geometry::identity(0, 0)).unwrap();
+        let Findings::Classification { classes } = found else { panic!("{found:?}") };
         assert_eq!(classes.len(), wanted.probabilities.len());
         for (class, wanted) in classes.iter().zip(wanted.probabilities) {
             farthest = farthest.max((class.probability - wanted).abs());

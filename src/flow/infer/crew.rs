@@ -12,17 +12,17 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::backend::Backend;
-use super::prepare::Preparation;
-use super::session::{Session, Tensor, TensorData};
+use super::feed::{Feed, Question};
+use super::session::Session;
 use super::walk;
 use crate::clock::milliseconds;
 use crate::config::Runtime;
 use crate::flow::plan::{ModelIndex, Plan};
-use crate::flow::{Answer, Findings, Frame, Part, Placement, StageTimes, Walked, bound};
+use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Walked, bound};
 use crate::models::ModelError;
-use crate::models::passport::{Model, Task};
+use crate::models::passport::Model;
 use crate::name::Name;
-use crate::task::classification;
+use crate::task;
 use crate::telemetry::{Event, Telemetry};
 
 /// The models of one plan, ready to be asked.
@@ -48,7 +48,7 @@ enum State {
 /// One question to a model.
 #[derive(Debug)]
 struct Request {
-    frame: Arc<Frame>,
+    question: Question,
     asked: Instant,
     reply: oneshot::Sender<Reply>,
 }
@@ -107,17 +107,18 @@ impl Crew {
         }
     }
 
-    /// Asks one model about one frame of a part.
-    pub(super) async fn ask(&self, part: &Part, model: ModelIndex, frame: &Arc<Frame>) -> Answer {
+    /// Asks one model one question about a part.
+    pub(super) async fn ask(&self, part: &Part, model: ModelIndex, question: Question) -> Answer {
         let Some(seat) = self.seats.get(model.get()) else {
             return self.cannot_ask(part, model, "the model is not in the crew: the plan has changed".into());
         };
-        let Reply { findings, times } = seat.ask(Arc::clone(frame)).await;
+        let camera = question.frame.as_ref().map(|frame| frame.camera.clone());
+        let Reply { findings, times } = seat.ask(question).await;
         if let Err(why) = &findings {
             self.tell_failed(part, &seat.name, why);
         }
         let placement = seat.placement().cloned();
-        Answer { model, camera: Some(frame.camera.clone()), findings, times, placement }
+        Answer { model, camera, findings, times, placement }
     }
 
     /// The answer of a model that was not asked.
@@ -193,14 +194,14 @@ impl Seat {
     }
 
     /// Asks the model and waits for its reply; a dead thread is a reply too.
-    async fn ask(&self, frame: Arc<Frame>) -> Reply {
+    async fn ask(&self, question: Question) -> Reply {
         let failed = |why: String| Reply { findings: Err(why), times: StageTimes::default() };
         let requests = match &self.state {
             State::Running { requests, .. } => requests,
             State::Stopped { why } => return failed(why.clone()),
         };
         let (reply, replied) = oneshot::channel();
-        let sent = requests.send(Request { frame, asked: Instant::now(), reply }).await;
+        let sent = requests.send(Request { question, asked: Instant::now(), reply }).await;
         let received = if sent.is_ok() { replied.await.ok() } else { None };
         received.unwrap_or_else(|| failed(format!("model {}: its thread has panicked and answers no more", self.name)))
     }
@@ -210,7 +211,7 @@ impl Seat {
 struct Desk {
     model: Arc<Model>,
     session: Box<dyn Session>,
-    preparation: Preparation,
+    feed: Feed,
 }
 
 impl Desk {
@@ -219,46 +220,33 @@ impl Desk {
         open: impl FnOnce() -> Result<Box<dyn Session>, ModelError>,
     ) -> Result<Self, ModelError> {
         let refuse = |cause: String| ModelError::Run { model: model.passport.name.to_string(), cause };
-        let preparation = Preparation::new(&model.passport.inputs).map_err(refuse)?;
-        Ok(Self { model: Arc::clone(model), session: open()?, preparation })
+        let feed = Feed::new(model).map_err(refuse)?;
+        Ok(Self { model: Arc::clone(model), session: open()?, feed })
     }
 
     /// Replies to requests until all who could ask are gone.
     fn serve(mut self, mut requests: mpsc::Receiver<Request>) {
-        while let Some(Request { frame, asked, reply }) = requests.blocking_recv() {
+        while let Some(Request { question, asked, reply }) = requests.blocking_recv() {
             let mut times = StageTimes { wait: milliseconds(asked.elapsed()), ..StageTimes::default() };
-            let findings = self.answer(&frame, &mut times);
+            let findings = self.answer(&question, &mut times);
             // A walker that no longer waits has been dropped with its part: there is nobody to tell.
             let _ = reply.send(Reply { findings, times });
         }
     }
 
-    /// Pixels to tensors, through the model, to findings; each step's time is kept even when the next one fails.
-    fn answer(&mut self, frame: &Frame, times: &mut StageTimes) -> Result<Findings, String> {
+    /// A question to tensors, through the model, to findings; each step's time is kept even when the next one fails.
+    fn answer(&mut self, question: &Question, times: &mut StageTimes) -> Result<Findings, String> {
         let name = &self.model.passport.name;
         let begun = Instant::now();
-        let inputs = self.preparation.prepare(&frame.image).map_err(|why| format!("model {name}: {why}"))?;
+        let (inputs, geometry) = self.feed.fill(question).map_err(|why| format!("model {name}: {why}"))?;
         let prepared = Instant::now();
         times.prepare = milliseconds(prepared - begun);
         let outputs = self.session.run(inputs);
         let run = Instant::now();
         times.run = milliseconds(run - prepared);
-        let findings = decode(&self.model, &outputs.map_err(|error| error.to_string())?);
+        let findings = task::decode(&self.model.passport, outputs.map_err(|error| error.to_string())?, &geometry);
         times.decode = milliseconds(run.elapsed());
         findings.map_err(|why| format!("model {name}: {why}"))
-    }
-}
-
-/// What a model's outputs mean; a classification is read from its first output.
-fn decode(model: &Model, outputs: &[Tensor]) -> Result<Findings, String> {
-    let Task::Classification = model.passport.task;
-    let (Some(told), Some(tensor)) = (model.passport.outputs.first(), outputs.first()) else {
-        return Err("there is no output to read".into());
-    };
-    match tensor.data() {
-        TensorData::F32(numbers) => classification::decode(numbers, told.activation, &model.passport.labels)
-            .map_err(|why| format!("output \"{}\": {why}", told.name)),
-        _ => Err(format!("output \"{}\" is {}, float32 is wanted", told.name, tensor.element())),
     }
 }
 

@@ -18,7 +18,7 @@ use ort::session::{Session as Inner, SessionInputValue, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::library::OLDEST;
-use super::session::{Port, PortElement, Session, Signature, Tensor, TensorData};
+use super::session::{Number, Port, PortElement, Session, Signature, Tensor, TensorData};
 use crate::config::{Provider, Runtime};
 use crate::flow::Placement;
 use crate::models::ModelError;
@@ -105,6 +105,7 @@ pub(super) struct OrtSession {
     outputs: Vec<Output>,
     signature: Signature,
     placement: Placement,
+    answers: Vec<Tensor>,
 }
 
 impl OrtSession {
@@ -165,7 +166,8 @@ impl OrtSession {
             fallback: None,
         };
         let (model, outputs) = (passport.name.to_string(), passport.outputs.clone());
-        let mut session = Self { inner, model, outputs, signature, placement };
+        let answers = passport.outputs.iter().map(|output| Tensor::zeros(&output.shape, output.element)).collect();
+        let mut session = Self { inner, model, outputs, signature, placement, answers };
         session.warm_up(passport, profile.as_ref())?;
         Ok(session)
     }
@@ -173,7 +175,7 @@ impl OrtSession {
     /// Runs once on zeroes and counts the nodes by provider from the profile.
     fn warm_up(&mut self, passport: &Passport, profile: Option<&Profile>) -> Result<(), ModelError> {
         let zeroes: Vec<Tensor> =
-            passport.inputs.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect();
+            passport.inputs.iter().map(|input| Tensor::zeros(input.shape(), input.element())).collect();
         self.run(&zeroes)?;
         if profile.is_some() {
             match self.inner.end_profiling() {
@@ -200,7 +202,7 @@ impl Session for OrtSession {
         &self.placement
     }
 
-    fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
+    fn run(&mut self, inputs: &[Tensor]) -> Result<&[Tensor], ModelError> {
         let told = |cause: String| ModelError::Run { model: self.model.clone(), cause };
         if inputs.len() != self.signature.inputs.len() {
             return Err(self.error(format!("{} tensors for {} inputs", inputs.len(), self.signature.inputs.len())));
@@ -208,7 +210,10 @@ impl Session for OrtSession {
         let views: Vec<SessionInputValue<'_>> =
             inputs.iter().map(view).collect::<Result<_, _>>().map_err(|error| told(plain(&error)))?;
         let answer = self.inner.run(&views[..]).map_err(|error| told(plain(&error)))?;
-        self.outputs.iter().map(|output| extract(&answer, output).map_err(&told)).collect()
+        for (output, kept) in self.outputs.iter().zip(&mut self.answers) {
+            extract(&answer, output, kept).map_err(&told)?;
+        }
+        Ok(&self.answers)
     }
 }
 
@@ -223,32 +228,34 @@ fn plain(error: &ort::Error) -> String {
 fn view(tensor: &Tensor) -> ort::Result<SessionInputValue<'_>> {
     let shape = tensor.shape();
     Ok(match tensor.data() {
+        TensorData::F16(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
         TensorData::F32(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
+        TensorData::F64(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
         TensorData::U8(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
+        TensorData::I32(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
         TensorData::I64(numbers) => TensorRef::from_array_view((shape, numbers.as_slice()))?.into(),
     })
 }
 
-/// Copies one output out of the runtime's memory.
-fn extract(answer: &SessionOutputs<'_>, output: &Output) -> Result<Tensor, String> {
+/// Copies one output out of the runtime's memory, into memory that is kept from run to run.
+fn extract(answer: &SessionOutputs<'_>, output: &Output, kept: &mut Tensor) -> Result<(), String> {
     let name = &output.name;
     let value = answer.get(name).ok_or_else(|| format!("the run gave no output \"{name}\""))?;
     let told = |error: ort::Error| format!("output \"{name}\": {}", plain(&error));
-    let (shape, data) = match output.element {
-        Element::Float32 => {
-            let (shape, numbers) = value.try_extract_tensor::<f32>().map_err(told)?;
-            (shape, TensorData::F32(numbers.to_vec()))
-        }
-        Element::Uint8 => {
-            let (shape, numbers) = value.try_extract_tensor::<u8>().map_err(told)?;
-            (shape, TensorData::U8(numbers.to_vec()))
-        }
-        Element::Int64 => {
-            let (shape, numbers) = value.try_extract_tensor::<i64>().map_err(told)?;
-            (shape, TensorData::I64(numbers.to_vec()))
-        }
-    };
-    Tensor::new(shape.iter().map(|&axis| usize::try_from(axis).unwrap_or_default()).collect(), data)
+    match output.element {
+        Element::Float16 => value.try_extract_tensor::<half::f16>().map(|(shape, numbers)| keep(kept, shape, numbers)),
+        Element::Float32 => value.try_extract_tensor::<f32>().map(|(shape, numbers)| keep(kept, shape, numbers)),
+        Element::Float64 => value.try_extract_tensor::<f64>().map(|(shape, numbers)| keep(kept, shape, numbers)),
+        Element::Uint8 => value.try_extract_tensor::<u8>().map(|(shape, numbers)| keep(kept, shape, numbers)),
+        Element::Int32 => value.try_extract_tensor::<i32>().map(|(shape, numbers)| keep(kept, shape, numbers)),
+        Element::Int64 => value.try_extract_tensor::<i64>().map(|(shape, numbers)| keep(kept, shape, numbers)),
+    }
+    .map_err(told)?
+}
+
+/// Overwrites a tensor with another one's shape and numbers.
+fn keep<T: Number>(kept: &mut Tensor, shape: &[i64], numbers: &[T]) -> Result<(), String> {
+    kept.overwrite(shape.iter().map(|&axis| usize::try_from(axis).unwrap_or_default()), numbers)
 }
 
 /// The options of a session.
@@ -308,8 +315,11 @@ fn port(outlet: &Outlet) -> Port {
     match outlet.dtype() {
         ValueType::Tensor { ty, shape, .. } => {
             let element = match ty {
+                TensorElementType::Float16 => PortElement::Known(Element::Float16),
                 TensorElementType::Float32 => PortElement::Known(Element::Float32),
+                TensorElementType::Float64 => PortElement::Known(Element::Float64),
                 TensorElementType::Uint8 => PortElement::Known(Element::Uint8),
+                TensorElementType::Int32 => PortElement::Known(Element::Int32),
                 TensorElementType::Int64 => PortElement::Known(Element::Int64),
                 other => PortElement::Other(other.to_string()),
             };

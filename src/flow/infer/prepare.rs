@@ -12,14 +12,17 @@
 )]
 
 mod fit;
+mod luminance;
 
 use fast_image_resize::images::{Image as Canvas, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::session::{Tensor, TensorDataMut};
-use crate::flow::{Image, PixelFormat};
-use crate::models::passport::{Colour, Element, Filter, Input, Layout};
+use crate::flow::Image;
+use crate::models::passport::{Colour, Element, Filter, ImageInput as Input, Layout};
+use crate::task::geometry::{Geometry, Rectangle, Region as Shown};
 use fit::{Region, Window, geometry, in_place};
+use luminance::{luminance, luminance_format};
 
 /// What turns frames into the input tensors of one model: settings worked out once, buffers used again.
 #[derive(Debug)]
@@ -41,6 +44,37 @@ impl Preparation {
             tensors: inputs.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect(),
             resizer: Resizer::new(),
         })
+    }
+
+    /// Fills `tensor`, that of the image input at `index`, from `image` or a part of it; gives the way back from the input to the frame.
+    ///
+    /// # Errors
+    /// One sentence when the image cannot be resampled, or there is no such input.
+    pub fn fill(
+        &mut self,
+        index: usize,
+        image: &Image,
+        region: Shown,
+        tensor: &mut Tensor,
+    ) -> Result<Geometry, String> {
+        let input = self.inputs.get_mut(index).ok_or_else(|| format!("there is no image input {index}"))?;
+        if region != Shown::Whole {
+            return Err(format!("input \"{}\": a part of a frame cannot be prepared yet", input.input.name));
+        }
+        input.fill(image, &mut self.resizer, tensor)?;
+        let frame = (image.width() as usize, image.height() as usize);
+        let (Region { left, top, width, height }, window) =
+            geometry(input.input.fit, frame, (input.width, input.height));
+        let real = |length: usize| f64::from(side(length));
+        let window = Rectangle {
+            left: real(window.left),
+            top: real(window.top),
+            width: real(window.width),
+            height: real(window.height),
+        };
+        let region = Rectangle { left, top, width, height };
+        let input = (side(input.width), side(input.height));
+        Ok(Geometry::new((image.width(), image.height()), region, input, window))
     }
 
     /// Fills the input tensors from `image`; every input sees the same image. They hold until the next call.
@@ -123,8 +157,8 @@ impl PreparedInput {
                 input.colour.channels()
             ));
         }
-        if input.element == Element::Int64 {
-            return refuse("the element type is int64, an image wants float32 or uint8".into());
+        if !matches!(input.element, Element::Float32 | Element::Uint8) {
+            return refuse(format!("the element type is {}, an image wants float32 or uint8", input.element));
         }
         if input.mean.len() != channels || input.standard_deviation.len() != channels {
             let (means, deviations) = (input.mean.len(), input.standard_deviation.len());
@@ -181,7 +215,7 @@ impl PreparedInput {
         match tensor.data_mut() {
             TensorDataMut::F32(numbers) => self.lay_as(pixels, window, numbers, |number| number),
             TensorDataMut::U8(numbers) => self.lay_as(pixels, window, numbers, byte_of),
-            TensorDataMut::I64(_) => {}
+            _ => {}
         }
     }
 
@@ -326,33 +360,6 @@ fn resample(
 /// A side that came from a `u32` or is held by a tensor's shape.
 fn side(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-/// The format of an image's luminance.
-const fn luminance_format(format: PixelFormat) -> PixelFormat {
-    match format {
-        PixelFormat::Grey8 | PixelFormat::Rgb8 => PixelFormat::Grey8,
-        PixelFormat::Grey16 | PixelFormat::Rgb16 => PixelFormat::Grey16,
-    }
-}
-
-/// Luminance of a colour image with the weights of ITU-R BT.601 in 16-bit fixed point, rounded as Pillow's `L`.
-fn luminance(image: &Image, buffer: &mut Vec<u16>) {
-    let weigh = |red: u32, green: u32, blue: u32| (19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >> 16;
-    let count = image.width() as usize * image.height() as usize;
-    if image.format() == PixelFormat::Rgb16 {
-        buffer.resize(count, 0);
-        let words: &[u16] = bytemuck::cast_slice(image.bytes());
-        for (grey, rgb) in buffer.iter_mut().zip(words.chunks_exact(3)) {
-            *grey = weigh(rgb[0].into(), rgb[1].into(), rgb[2].into()) as u16;
-        }
-    } else {
-        buffer.resize(count.div_ceil(2), 0);
-        let greys: &mut [u8] = bytemuck::cast_slice_mut(buffer);
-        for (grey, rgb) in greys.iter_mut().zip(image.bytes().chunks_exact(3)) {
-            *grey = weigh(rgb[0].into(), rgb[1].into(), rgb[2].into()) as u8;
-        }
-    }
 }
 
 /// The normalised value of each 8-bit level.

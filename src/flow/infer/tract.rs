@@ -26,6 +26,7 @@ pub(super) struct TractSession {
     model: String,
     signature: Signature,
     placement: Placement,
+    answers: Vec<Tensor>,
 }
 
 impl TractSession {
@@ -49,9 +50,9 @@ impl TractSession {
             nodes: BTreeMap::from([("cpu".into(), nodes)]),
             fallback: fallback.map(str::to_owned),
         };
-        let mut session = Self { plan, model: passport.name.to_string(), signature, placement };
+        let mut session = Self { plan, model: passport.name.to_string(), signature, placement, answers: Vec::new() };
         let zeroes: Vec<Tensor> =
-            passport.inputs.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect();
+            passport.inputs.iter().map(|input| Tensor::zeros(input.shape(), input.element())).collect();
         session.run(&zeroes)?;
         Ok(session)
     }
@@ -66,7 +67,7 @@ impl Session for TractSession {
         &self.placement
     }
 
-    fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
+    fn run(&mut self, inputs: &[Tensor]) -> Result<&[Tensor], ModelError> {
         if inputs.len() != self.signature.inputs.len() {
             let text = format!("{} tensors for {} inputs", inputs.len(), self.signature.inputs.len());
             return Err(run_error(&self.model, text));
@@ -74,14 +75,15 @@ impl Session for TractSession {
         let told = |error: tract_onnx::prelude::TractError| run_error(&self.model, format!("{error:#}"));
         let values = inputs.iter().map(value).collect::<TractResult<_>>().map_err(told)?;
         let answer = self.plan.run(values).map_err(told)?;
-        answer.iter().map(|value| extract(value).map_err(told)).collect()
+        self.answers = answer.iter().map(extract).collect::<TractResult<_>>().map_err(told)?;
+        Ok(&self.answers)
     }
 }
 
 /// Fixes the shapes to the passport's, keeps the passport's outputs in its order, and optimises.
 fn runnable(mut graph: InferenceModel, passport: &Passport) -> TractResult<Arc<TypedRunnableModel>> {
     for (place, input) in passport.inputs.iter().enumerate() {
-        graph.set_input_fact(place, InferenceFact::dt_shape(datum_type(input.element), input.shape.as_slice()))?;
+        graph.set_input_fact(place, InferenceFact::dt_shape(datum_type(input.element()), input.shape()))?;
     }
     let outlets: Vec<_> = passport
         .outputs
@@ -126,8 +128,11 @@ fn signature_of(graph: &InferenceModel) -> TractResult<Signature> {
 fn port(name: String, fact: &InferenceFact) -> Port {
     let axis = |axis: &GenericFactoid<_>| axis.concretize().and_then(|axis: tract_onnx::prelude::TDim| usize_of(&axis));
     let element = match fact.datum_type.concretize() {
+        Some(DatumType::F16) => PortElement::Known(Element::Float16),
         Some(DatumType::F32) => PortElement::Known(Element::Float32),
+        Some(DatumType::F64) => PortElement::Known(Element::Float64),
         Some(DatumType::U8) => PortElement::Known(Element::Uint8),
+        Some(DatumType::I32) => PortElement::Known(Element::Int32),
         Some(DatumType::I64) => PortElement::Known(Element::Int64),
         Some(other) => PortElement::Other(format!("{other:?}")),
         None => PortElement::Other("unknown".into()),
@@ -142,8 +147,11 @@ fn usize_of(axis: &tract_onnx::prelude::TDim) -> Option<usize> {
 
 const fn datum_type(element: Element) -> DatumType {
     match element {
+        Element::Float16 => DatumType::F16,
         Element::Float32 => DatumType::F32,
+        Element::Float64 => DatumType::F64,
         Element::Uint8 => DatumType::U8,
+        Element::Int32 => DatumType::I32,
         Element::Int64 => DatumType::I64,
     }
 }
@@ -153,8 +161,11 @@ fn value(tensor: &Tensor) -> TractResult<TValue> {
     use tract_onnx::prelude::Tensor as Inner;
     let shape = tensor.shape();
     Ok(match tensor.data() {
+        TensorData::F16(numbers) => Inner::from_shape(shape, numbers)?,
         TensorData::F32(numbers) => Inner::from_shape(shape, numbers)?,
+        TensorData::F64(numbers) => Inner::from_shape(shape, numbers)?,
         TensorData::U8(numbers) => Inner::from_shape(shape, numbers)?,
+        TensorData::I32(numbers) => Inner::from_shape(shape, numbers)?,
         TensorData::I64(numbers) => Inner::from_shape(shape, numbers)?,
     }
     .into_tvalue())
@@ -164,7 +175,10 @@ fn value(tensor: &Tensor) -> TractResult<TValue> {
 fn extract(value: &TValue) -> TractResult<Tensor> {
     let plain = value.try_as_plain_ram()?;
     let data = match value.datum_type() {
+        DatumType::F16 => TensorData::F16(plain.as_slice::<half::f16>()?.to_vec()),
+        DatumType::F64 => TensorData::F64(plain.as_slice::<f64>()?.to_vec()),
         DatumType::U8 => TensorData::U8(plain.as_slice::<u8>()?.to_vec()),
+        DatumType::I32 => TensorData::I32(plain.as_slice::<i32>()?.to_vec()),
         DatumType::I64 => TensorData::I64(plain.as_slice::<i64>()?.to_vec()),
         _ => TensorData::F32(plain.as_slice::<f32>()?.to_vec()),
     };

@@ -8,8 +8,12 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::crew::Crew;
+use super::feed::Question;
 use crate::flow::plan::{Gate, Panel, Plan, RouteIndex, Station};
-use crate::flow::{Answer, ClassScore, Findings, Frame, MemberAnswer, Part, WalkEnd, Walked};
+use crate::flow::{Answer, Findings, Frame, MemberAnswer, Part, WalkEnd, Walked};
+use crate::name::Name;
+use crate::task::classes;
+use crate::task::geometry::Region;
 
 /// Where a gate's findings lead: the next route, or the end of the walk.
 ///
@@ -19,13 +23,11 @@ use crate::flow::{Answer, ClassScore, Findings, Frame, MemberAnswer, Part, WalkE
 /// # Errors
 /// [`WalkEnd::GateFailed`] without findings, [`WalkEnd::GateUnsure`] when nothing says where to go.
 pub fn choose(gate: &Gate, findings: &Result<Findings, String>) -> Result<RouteIndex, WalkEnd> {
-    let Findings::Classification { classes } =
-        findings.as_ref().map_err(|why| WalkEnd::GateFailed { why: why.clone() })?;
-    let Some(first) = most_probable(classes) else {
-        return Err(WalkEnd::GateFailed { why: "the gate has no labels".into() });
+    let findings = findings.as_ref().map_err(|why| WalkEnd::GateFailed { why: why.clone() })?;
+    let Some((label, probability)) = most_probable(&classes(findings)) else {
+        return Err(WalkEnd::GateFailed { why: "the gate found no label".into() });
     };
-    let ClassScore { label, probability } = first;
-    let sure = *probability >= gate.sure_from;
+    let sure = probability >= gate.sure_from;
     let next = gate.choose.get(label).filter(|_| sure).or(gate.otherwise.as_ref());
     next.copied().ok_or_else(|| WalkEnd::GateUnsure {
         why: if sure {
@@ -37,8 +39,8 @@ pub fn choose(gate: &Gate, findings: &Result<Findings, String>) -> Result<RouteI
 }
 
 /// The most probable label; the first of equals.
-fn most_probable(classes: &[ClassScore]) -> Option<&ClassScore> {
-    classes.iter().reduce(|best, class| if class.probability > best.probability { class } else { best })
+fn most_probable<'f>(classes: &[(&'f Name, f64)]) -> Option<(&'f Name, f64)> {
+    classes.iter().copied().reduce(|best, class| if class.1 > best.1 { class } else { best })
 }
 
 /// Walks one part to its end.
@@ -85,9 +87,17 @@ async fn ask_gate(crew: &Crew, part: &Part, gate: &Gate) -> Answer {
         None => part.frames.first(),
     };
     match frame {
-        Some(frame) => crew.ask(part, gate.model, frame).await,
-        None => crew.cannot_ask(part, gate.model, no_frame(gate.camera.as_ref())),
+        None if part.plan.model(gate.model).looks() => {
+            crew.cannot_ask(part, gate.model, no_frame(gate.camera.as_ref()))
+        }
+        frame => crew.ask(part, gate.model, question(part, frame)).await,
     }
+}
+
+/// A question about a part, or a whole frame of it.
+fn question(part: &Part, frame: Option<&Arc<Frame>>) -> Question {
+    let readings = Arc::clone(&part.readings);
+    Question { frame: frame.map(Arc::clone), region: Region::Whole, readings, found: Vec::new() }
 }
 
 /// Asks every seat of a panel side by side; the answers come in the order of the seats and of the cameras.
@@ -95,12 +105,13 @@ async fn ask_panel(crew: &Crew, part: &Part, panel: &Panel) -> Vec<MemberAnswer>
     let seats = panel.members.iter().enumerate();
     let questions = seats.flat_map(|(seat, member)| {
         let seen = |frame: &&Arc<Frame>| member.camera.as_ref().is_none_or(|camera| frame.camera == *camera);
-        let frames: Vec<Option<&Arc<Frame>>> = part.frames.iter().filter(seen).map(Some).collect();
+        let looks = part.plan.model(member.model).looks();
+        let frames: Vec<Option<&Arc<Frame>>> = part.frames.iter().filter(|_| looks).filter(seen).map(Some).collect();
         let frames = if frames.is_empty() { vec![None] } else { frames };
         frames.into_iter().map(move |frame| async move {
             let answer = match frame {
-                Some(frame) => crew.ask(part, member.model, frame).await,
-                None => crew.cannot_ask(part, member.model, no_frame(member.camera.as_ref())),
+                None if looks => crew.cannot_ask(part, member.model, no_frame(member.camera.as_ref())),
+                frame => crew.ask(part, member.model, question(part, frame)).await,
             };
             MemberAnswer { member: seat, answer }
         })
@@ -108,7 +119,7 @@ async fn ask_panel(crew: &Crew, part: &Part, panel: &Panel) -> Vec<MemberAnswer>
     join_all(questions).await
 }
 
-fn no_frame(camera: Option<&crate::name::Name>) -> String {
+fn no_frame(camera: Option<&Name>) -> String {
     camera.map_or_else(|| "the part has no frame".into(), |camera| format!("the part has no frame of camera {camera}"))
 }
 

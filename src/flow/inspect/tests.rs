@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Monotonic;
 use crate::config::Surroundings;
+use crate::flow::Findings;
 use crate::flow::{Answer, Part, PartId, StageTimes};
 use crate::models::passport::Model;
 
@@ -28,7 +29,7 @@ fn plan() -> Arc<Plan> {
 
 fn part(plan: &Arc<Plan>) -> Part {
     let (now, recipe) = (Monotonic::default(), Name::new("r").unwrap());
-    let (frames, readings, notes) = (Vec::new(), Vec::new(), Vec::new());
+    let (frames, readings, notes) = (Vec::new(), Arc::default(), Vec::new());
     let (plan, route) = (Arc::clone(plan), plan.routes().next().map(|(index, _)| index));
     Part {
         id: PartId::new("p").unwrap(),

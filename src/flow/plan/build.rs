@@ -94,7 +94,13 @@ impl Builder<'_> {
         let mut meaning: BTreeMap<&Name, (bool, &Name)> = BTreeMap::new();
         for model in members.iter().filter_map(|member| self.models.get(&member.model)) {
             let (name, labels) = (&model.passport.name, &model.passport.labels);
-            if labels.defects.is_empty() {
+            let task = &model.passport.task;
+            if !task.judges() {
+                self.findings.push(format!(
+                    "route {route}: model {name} is for {}, which says nothing of defects: it cannot be a member",
+                    task.as_str()
+                ));
+            } else if task.has_labels() && labels.defects.is_empty() {
                 self.findings.push(format!(
                     "route {route}: model {name} has no defect label, so it can be a gate but not a member"
                 ));

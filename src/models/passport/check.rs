@@ -1,11 +1,15 @@
 //! Reads a passport and finds everything that is wrong with it: the shape of the file first, then what must fit together.
 
+mod image;
+mod task;
+
 use std::collections::BTreeSet;
 use std::path::{Component, Path as FilePath};
 
 use serde_json::Value;
 
-use super::{Activation, FILE_NAME, Fit, Input, Labels, Layout, Model, Output, Passport, SCHEMA};
+use super::input::{TextInput, Tokens};
+use super::{FILE_NAME, Input, Labels, Model, Passport, SCHEMA};
 use crate::config::ConfigError;
 use crate::config::document::{self, Document, Path};
 use crate::config::findings::{Findings, advice};
@@ -51,9 +55,7 @@ fn passport<'d>(document: &'d Document, folder: &FilePath) -> (Option<Passport>,
             self::input(input, &Path::of(&["inputs"]).then(index), &mut findings);
         }
         labels(&passport.labels, &mut findings);
-        for (index, output) in passport.outputs.iter().enumerate() {
-            self::output(output, &passport.labels, &Path::of(&["outputs"]).then(index), &mut findings);
-        }
+        task::check(passport, &mut findings);
     }
     (passport, findings)
 }
@@ -73,20 +75,36 @@ fn name(passport: &Passport, folder: &FilePath, findings: &mut Findings<'_>) {
     }
 }
 
+/// Every file that the passport names lies in the model's folder.
 fn stays_inside(passport: &Passport, findings: &mut Findings<'_>) {
-    let path = &passport.file.path;
-    let plain = path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-    if !plain || path.file_name().is_none() {
-        let message = format!("`file.path` is {:?}", path.display().to_string());
+    inside(&passport.file.path, &Path::of(&["file", "path"]), findings);
+    for (index, external) in passport.file.external.iter().enumerate() {
+        inside(&external.path, &Path::of(&["file", "external"]).then(index).then("path"), findings);
+    }
+    if let Some(reference) = &passport.reference {
+        inside(&reference.path, &Path::of(&["reference", "path"]), findings);
+    }
+    for (index, input) in passport.inputs.iter().enumerate() {
+        if let Input::Text(TextInput { tokens: Tokens::Tokenizer(file), .. }) = input {
+            let table = Path::of(&["inputs"]).then(index);
+            inside(&file.path, &table.then("tokens").then("tokenizer").then("path"), findings);
+        }
+    }
+}
+
+fn inside(file: &FilePath, path: &Path, findings: &mut Findings<'_>) {
+    let plain = file.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
+    if !plain || file.file_name().is_none() {
+        let message = format!("{} is {:?}", findings.document().describe(path), file.display().to_string());
         findings
-            .value(&Path::of(&["file", "path"]), message, "want a file inside the model's folder")
+            .value(path, message, "want a file inside the model's folder")
             .help("a model travels as one folder: no absolute path, no `..`");
     }
 }
 
 fn unique_names(passport: &Passport, findings: &mut Findings<'_>) {
-    let inputs = passport.inputs.iter().map(|input| ("inputs", &input.name));
-    let outputs = passport.outputs.iter().map(|output| ("outputs", &output.name));
+    let inputs = passport.inputs.iter().map(|input| ("inputs", input.name()));
+    let outputs = passport.outputs.iter().map(|output| ("outputs", output.name.as_str()));
     for names in [inputs.collect::<Vec<_>>(), outputs.collect()] {
         let mut seen = BTreeSet::new();
         for (index, (list, name)) in names.into_iter().enumerate() {
@@ -98,85 +116,36 @@ fn unique_names(passport: &Passport, findings: &mut Findings<'_>) {
     }
 }
 
+/// What must fit together in one input.
 fn input(input: &Input, table: &Path, findings: &mut Findings<'_>) {
-    shape(input, table, findings);
-    let per_channel = [("mean", &input.mean), ("standard_deviation", &input.standard_deviation)];
-    for (key, values) in per_channel {
-        let (path, wanted) = (table.then(key), input.colour.channels());
-        if values.len() != wanted {
-            let message = format!("{} is {values:?}", findings.document().describe(&path));
-            findings.value(&path, message, format!("want {wanted} in the list, one a channel of {}", colour(input)));
-        }
-    }
-    for (index, deviation) in input.standard_deviation.iter().enumerate() {
-        if *deviation <= 0.0 {
-            let path = table.then("standard_deviation");
-            let message = format!("{} holds {deviation}", findings.document().describe(&path));
-            findings.value(&path.then(index), message, "want a number above 0: it divides");
-        }
-    }
-    if input.scale == 0.0 {
-        let path = table.then("scale");
-        let message = format!("{} is 0", findings.document().describe(&path));
-        findings
-            .value(&path, message, "want a number other than 0: it multiplies every pixel")
-            .help("1.0 keeps 0 to 255, 0.00392156862745098 (1/255) brings it to 0 to 1");
-    }
-    fill(input, table, findings);
-}
-
-/// The colour as a reader would say it.
-fn colour(input: &Input) -> &'static str {
-    match input.colour {
-        super::Colour::Grey => "`grey`",
-        super::Colour::Rgb => "`rgb`",
-        super::Colour::Bgr => "`bgr`",
+    match input {
+        Input::Image(input) => image::check(input, table, findings),
+        Input::FrameSize(input) => holds(&input.shape, input.values.len(), table, findings),
+        Input::Readings(input) => holds(&input.shape, input.values.len(), table, findings),
+        Input::Constant(input) => holds(&input.shape, input.values.len(), table, findings),
+        Input::Text(input) => text(input, table, findings),
+        Input::Findings(_) => {}
     }
 }
 
-/// Four axes, a batch of one, no empty side, as many channels as the colour has.
-fn shape(input: &Input, table: &Path, findings: &mut Findings<'_>) {
+/// As many numbers as the shape holds.
+fn holds(shape: &[usize], values: usize, table: &Path, findings: &mut Findings<'_>) {
+    if shape.iter().try_fold(1_usize, |product, &axis| product.checked_mul(axis)) != Some(values) {
+        let path = table.then("shape");
+        let message = format!("{} is {shape:?}", findings.document().describe(&path));
+        findings.value(&path, message, format!("want a shape that holds the {values} numbers of `values`"));
+    }
+}
+
+/// The longest text, in tokens: far beyond any encoder of sensor lines.
+const MAX_TOKENS: usize = 65_536;
+
+/// One text of a fixed length, in whole numbers.
+fn text(input: &TextInput, table: &Path, findings: &mut Findings<'_>) {
     let path = table.then("shape");
-    let (height, width, channels) = input.height_width_channels();
-    let described = findings.document().describe(&path);
-    let order = match input.layout {
-        Layout::Nchw => "[1, channels, height, width]",
-        Layout::Nhwc => "[1, height, width, channels]",
-    };
-    let wanted = if input.shape.len() != 4 {
-        "want four axes".to_owned()
-    } else if input.shape.first() != Some(&1) {
-        "want a batch of 1 as the first axis".to_owned()
-    } else if height == 0 || width == 0 || height > MAX_SIDE || width > MAX_SIDE {
-        format!("want sides from 1 to {MAX_SIDE}")
-    } else if channels != input.colour.channels() {
-        format!("want {} on the axis of channels, as {} has", input.colour.channels(), colour(input))
-    } else {
-        return;
-    };
-    let layout = if input.layout == Layout::Nchw { "nchw" } else { "nhwc" };
-    findings
-        .value(&path, format!("{described} is {:?}", input.shape), wanted)
-        .help(format!("`layout = \"{layout}\"` is {order}"));
-}
-
-/// The longest side of an input, in pixels: far beyond any model, and small enough to be allocated.
-const MAX_SIDE: usize = 8192;
-
-/// A fill value belongs to a letterbox, and a letterbox to a fill value.
-fn fill(input: &Input, table: &Path, findings: &mut Findings<'_>) {
-    let path = table.then("fill");
-    match (input.fit, input.fill) {
-        (Fit::Letterbox, None) => {
-            findings
-                .missing(&path, ", which `fit = \"letterbox\"` needs")
-                .help("the value of the border, 0 to 255, as in training; 114 and 0 are common");
-        }
-        (Fit::Stretch | Fit::Crop, Some(value)) => {
-            let message = format!("{} is {value}, but nothing is filled", findings.document().describe(&path));
-            findings.key(&path, message, "belongs to `fit = \"letterbox\"`");
-        }
-        _ => {}
+    if !matches!(input.shape.as_slice(), &[1, length] if (1..=MAX_TOKENS).contains(&length)) {
+        let message = format!("{} is {:?}", findings.document().describe(&path), input.shape);
+        findings.value(&path, message, format!("want [1, length], the length from 1 to {MAX_TOKENS} tokens"));
     }
 }
 
@@ -197,20 +166,5 @@ fn labels(labels: &Labels, findings: &mut Findings<'_>) {
             let known: Vec<&str> = labels.names.iter().map(Name::as_str).collect();
             findings.value(&path, message, "want one of the names").help(advice(defect.as_str(), known));
         }
-    }
-}
-
-/// One number a label on the last axis; with a sigmoid, one number may stand for two labels.
-fn output(output: &Output, labels: &Labels, table: &Path, findings: &mut Findings<'_>) {
-    let (numbers, names) = (output.shape.last().copied().unwrap_or_default(), labels.names.len());
-    let single = output.activation == Activation::Sigmoid && numbers == 1 && names == 2;
-    if (numbers == names || single) && output.shape.first() == Some(&1) {
-        return;
-    }
-    let path = table.then("shape");
-    let message = format!("{} is {:?}", findings.document().describe(&path), output.shape);
-    let note = findings.value(&path, message, format!("want [1, {names}]: one number for each of the {names} labels"));
-    if names == 2 {
-        note.help("with `activation = \"sigmoid\"` also [1, 1]: the probability of the second label");
     }
 }

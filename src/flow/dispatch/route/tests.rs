@@ -36,10 +36,10 @@ fn part() -> Part {
         captured: at(0),
         joined: Monotonic::default(),
         frames: vec![grey_frame("side", None, at(0), 51), grey_frame("top", None, at(0), 204)],
-        readings: vec![
+        readings: Arc::new(vec![
             valued("scale", None, at(0), "weight", Value::Number(12.5)),
             valued("type", None, at(0), "type", text("mono")),
-        ],
+        ]),
         notes: Vec::new(),
         plan: Arc::new(plan(Vec::new())),
         route: None,

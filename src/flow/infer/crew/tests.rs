@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::*;
 use crate::clock::Monotonic;
 use crate::config::{self, Settings};
-use crate::flow::infer::session::Signature;
+use crate::flow::infer::session::{Signature, Tensor, TensorData};
 use crate::flow::pool::Pool;
-use crate::flow::{Image, PartId, PixelFormat};
+use crate::flow::{Frame, Image, PartId, PixelFormat};
 use crate::fusion::{Fusion, Over, Rule};
 
 /// What a fake session does with each request.
@@ -31,6 +31,7 @@ struct Fake {
     behaviour: Behaviour,
     signature: Signature,
     placement: Placement,
+    answers: Vec<Tensor>,
 }
 
 impl Session for Fake {
@@ -42,14 +43,15 @@ impl Session for Fake {
         &self.placement
     }
 
-    fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
+    fn run(&mut self, inputs: &[Tensor]) -> Result<&[Tensor], ModelError> {
         let numbers = match (&self.behaviour, inputs[0].data()) {
             (Behaviour::Says(numbers), _) => numbers.to_vec(),
             (Behaviour::Looks, TensorData::F32(pixels)) => vec![pixels[0], 0.0],
             (Behaviour::Panics, _) => panic!("the fake session panics, as it was told to"),
             _ => return Err(ModelError::Run { model: "fake".into(), cause: "it was told to fail".into() }),
         };
-        Ok(vec![Tensor::new(vec![1, 2], TensorData::F32(numbers)).unwrap()])
+        self.answers = vec![Tensor::new(vec![1, 2], TensorData::F32(numbers)).unwrap()];
+        Ok(&self.answers)
     }
 }
 
@@ -159,7 +161,7 @@ pub(in crate::flow::infer) fn crew(plan: &Plan, behaviours: &[Behaviour]) -> Cre
                     nodes: BTreeMap::new(),
                     fallback: Some("a fake is all there is".into()),
                 };
-                Ok(Box::new(Fake { behaviour, signature: Signature::default(), placement }))
+                Ok(Box::new(Fake { behaviour, signature: Signature::default(), placement, answers: Vec::new() }))
             }
         })
     };
@@ -184,7 +186,7 @@ pub(in crate::flow::infer) fn part(id: &str, plan: &Arc<Plan>, frames: Vec<Arc<F
         captured: Monotonic::default(),
         joined: Monotonic::default(),
         frames,
-        readings: vec![],
+        readings: Arc::default(),
         notes: vec![],
         plan: Arc::clone(plan),
         route: plan.routes().next().map(|(index, _)| index),

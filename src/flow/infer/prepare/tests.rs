@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::super::session::TensorData;
 use super::*;
+use crate::flow::PixelFormat;
 use crate::flow::pool::Pool;
-use crate::models::passport::{Fit, InputKind};
+use crate::models::passport::Fit;
 
 #[derive(Deserialize)]
 struct Case {
@@ -32,7 +32,6 @@ impl Case {
         let (channels, height, width) = (self.colour.channels(), self.height, self.width);
         Input {
             name: "image".into(),
-            kind: InputKind::Image,
             shape: match self.layout {
                 Layout::Nchw => vec![1, channels, height, width],
                 Layout::Nhwc => vec![1, height, width, channels],
@@ -78,11 +77,7 @@ fn load(name: &str) -> Image {
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f64> {
-    match tensor.data() {
-        TensorData::F32(numbers) => numbers.iter().copied().map(f64::from).collect(),
-        TensorData::U8(numbers) => numbers.iter().copied().map(f64::from).collect(),
-        TensorData::I64(_) => panic!("not an image"),
-    }
+    tensor.data().numbers().collect()
 }
 
 /// Pillow weighs with 22 bits, the resampler with 31: where a sum lies exactly in the middle between two levels, their
@@ -170,7 +165,6 @@ fn plain(width: usize, height: usize, colour: Colour) -> Input {
     let channels = colour.channels();
     Input {
         name: "image".into(),
-        kind: InputKind::Image,
         shape: vec![1, channels, height, width],
         layout: Layout::Nchw,
         element: Element::Float32,

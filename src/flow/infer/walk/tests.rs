@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config;
+use crate::flow::ClassScore;
 use crate::flow::infer::crew::tests::{Behaviour, frame, member, name, opened, panel, part, plan};
 
 /// A gate that leads good parts to the route `fine` and all others nowhere, or to `coarse`.

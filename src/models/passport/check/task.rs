@@ -1,0 +1,38 @@
+//! What must fit together in a task: its labels, and the outputs that it reads.
+
+use crate::config::document::Path;
+use crate::config::findings::Findings;
+use crate::models::passport::{Activation, Output, Passport, Task};
+
+/// Finds what is wrong with the task of a passport.
+pub(super) fn check(passport: &Passport, findings: &mut Findings<'_>) {
+    if passport.task.has_labels() && passport.labels.is_empty() {
+        findings
+            .missing(&Path::of(&["labels"]), &format!(", which the task `{}` needs", passport.task.as_str()))
+            .help("the classes in the order of the output, and which of them are defects");
+    }
+    if let (Task::Classification, Some(output)) = (&passport.task, passport.outputs.first()) {
+        classification(output, passport.labels.names.len(), findings);
+    }
+}
+
+/// One number a label on the last axis; with a sigmoid, one number may stand for two labels.
+fn classification(output: &Output, names: usize, findings: &mut Findings<'_>) {
+    let table = Path::of(&["outputs"]).then(0);
+    if output.activation.is_none() {
+        findings
+            .missing(&table.then("activation"), "")
+            .help("what makes probabilities of the numbers: \"softmax\", \"sigmoid\" or \"none\"");
+    }
+    let numbers = output.shape.last().copied().unwrap_or_default();
+    let single = output.activation == Some(Activation::Sigmoid) && numbers == 1 && names == 2;
+    if (numbers == names || single) && output.shape.first() == Some(&1) {
+        return;
+    }
+    let path = table.then("shape");
+    let message = format!("{} is {:?}", findings.document().describe(&path), output.shape);
+    let note = findings.value(&path, message, format!("want [1, {names}]: one number for each of the {names} labels"));
+    if names == 2 {
+        note.help("with `activation = \"sigmoid\"` also [1, 1]: the probability of the second label");
+    }
+}
