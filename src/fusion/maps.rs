@@ -57,7 +57,9 @@ pub enum MapError {
         seen: f64,
     },
     /// The pixels are not as many as the size says.
-    #[error("the map of member {member} is {width} x {height} and has {seen} pixels: want width times height, 1 or more")]
+    #[error(
+        "the map of member {member} is {width} x {height} and has {seen} pixels: want width times height, 1 or more"
+    )]
     Length {
         /// The member.
         member: Name,
@@ -69,7 +71,9 @@ pub enum MapError {
         seen: usize,
     },
     /// Two maps of different sizes.
-    #[error("the map of member {member} is {width} x {height}, that of {other} {wanted_width} x {wanted_height}: want one size, resize one")]
+    #[error(
+        "the map of member {member} is {width} x {height}, that of {other} {wanted_width} x {wanted_height}: want one size, resize one"
+    )]
     Size {
         /// The member.
         member: Name,
@@ -113,7 +117,9 @@ impl Pixels<'_> {
                 sums.iter_mut().zip(values.iter().skip(start)).for_each(|(sum, &value)| take(sum, f64::from(value)));
             }
             Self::Bits(bits) => {
-                sums.iter_mut().zip(bits.iter().skip(start)).for_each(|(sum, &bit)| take(sum, f64::from(u8::from(bit))));
+                sums.iter_mut()
+                    .zip(bits.iter().skip(start))
+                    .for_each(|(sum, &bit)| take(sum, f64::from(u8::from(bit))));
             }
         }
     }
@@ -143,9 +149,10 @@ pub fn fuse(rule: Rule, layers: &[Layer<'_>]) -> Result<Vec<f32>, MapError> {
         sums.fill(nothing);
         for layer in &layers {
             let share = weight(layer) / greatest / total;
-            match rule {
-                Rule::Maximum => layer.pixels.each(start, &mut sums, |most, value| *most = if value > *most { value } else { *most }),
-                Rule::Mean | Rule::WeightedMean => layer.pixels.each(start, &mut sums, |sum, value| *sum += value * share),
+            if rule == Rule::Maximum {
+                layer.pixels.each(start, &mut sums, |most, value| *most = if value > *most { value } else { *most });
+            } else {
+                layer.pixels.each(start, &mut sums, |sum, value| *sum += value * share);
             }
         }
         out.iter_mut().zip(&sums).for_each(|(out, &sum)| *out = narrow(sum));

@@ -59,7 +59,8 @@ mod tests {
         let shifted = Calibration { slope: 1.0, intercept: -(3f64.ln()) };
         near(shifted.apply(0.75), 0.5); // odds 3 become odds 1
         for calibration in [tempered, shifted, Calibration::IDENTITY] {
-            assert_eq!([0.0, 1.0].map(|edge| calibration.apply(edge)), [0.0, 1.0]);
+            near(calibration.apply(0.0), 0.0);
+            near(calibration.apply(1.0), 1.0);
         }
         assert!(!Calibration { slope: 0.0, intercept: 0.0 }.is_sound());
         assert!(!Calibration { slope: 1.0, intercept: f64::NAN }.is_sound());

@@ -77,7 +77,8 @@ impl Outline {
         }
         let ring = positive(points);
         let [a, b, c, d] = ring;
-        let convex = [[a, b, c], [b, c, d], [c, d, a], [d, a, b]].iter().all(|&[from, to, next]| side(from, to, next) > 0.0);
+        let convex =
+            [[a, b, c], [b, c, d], [c, d, a], [d, a, b]].iter().all(|&[from, to, next]| side(from, to, next) > 0.0);
         let area = area(&ring);
         let nothing = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
         let bounds = points.iter().fold(nothing, |[left, top, right, bottom], &[x, y]| {
@@ -96,6 +97,11 @@ impl Outline {
     #[must_use]
     pub fn bounds(&self) -> Corners {
         self.bounds
+    }
+
+    /// Whether the shape is an oriented box.
+    pub(super) fn is_oriented(&self) -> bool {
+        self.turned.is_some()
     }
 
     /// The intersection over union of two outlines, 0 to 1; the same from either side, to the last bit.
@@ -136,7 +142,8 @@ fn side(a: Point, b: Point, p: Point) -> f64 {
 /// The area of a polygon by triangles from its first corner, negative when its corners run the other way round.
 fn area(points: &[Point]) -> f64 {
     let Some(&origin) = points.first() else { return 0.0 };
-    points.windows(2).filter_map(|edge| if let &[a, b] = edge { Some(side(origin, a, b)) } else { None }).sum::<f64>() / 2.0
+    points.windows(2).filter_map(|edge| if let &[a, b] = edge { Some(side(origin, a, b)) } else { None }).sum::<f64>()
+        / 2.0
 }
 
 /// The corners the way round that makes the area positive.
