@@ -75,9 +75,9 @@ mod tests {
             let (first, second) = (calibration.apply(low), calibration.apply(high));
             prop_assert!((0.0..=1.0).contains(&first));
             prop_assert!(low >= high || first <= second + 1e-15);
-            prop_assume!((1e-9..1.0 - 1e-9).contains(&first));
             let back = Calibration { slope: 1.0 / slope, intercept: -intercept / slope };
-            prop_assert!((back.apply(first) - low).abs() < 1e-5);
+            let squeezed = !(1e-9..1.0 - 1e-9).contains(&first);
+            prop_assert!(squeezed || (back.apply(first) - low).abs() < 1e-5);
             prop_assert_eq!(Calibration::IDENTITY.apply(low).to_bits(), low.to_bits());
         }
     }

@@ -301,8 +301,7 @@ proptest! {
 
     #[test]
     fn one_lone_box_of_one_model_passes_unchanged(one in prop_oneof![any(), tied()], weight in 0.1..9.0f64) {
-        let one = Candidate { member: 0, ..one };
-        prop_assume!(one.confidence >= 0.1);
+        let one = Candidate { member: 0, confidence: one.confidence.max(0.1), ..one };
         for method in METHODS {
             let found = method.fuse(&[Member { weight, ..Member::default() }], &[one]).unwrap().boxes;
             let wanted = FusedBox { shape: one.shape, confidence: one.confidence, label: one.label, from: vec![0] };
