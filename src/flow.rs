@@ -10,6 +10,8 @@
 
 pub mod acquire;
 pub mod dispatch;
+#[cfg(test)]
+pub(in crate::flow) mod fakes;
 pub mod frames;
 pub mod infer;
 pub mod inspect;
@@ -301,14 +303,67 @@ pub struct StageTimes {
 pub struct Answer {
     /// Which model of the plan answered.
     pub model: plan::ModelIndex,
-    /// Whose frame it saw; `None` when the part had no frame for it.
+    /// Whose frame it saw; `None` when the part had no frame for it, or the model looks at none.
     pub camera: Option<Name>,
-    /// What it found, or one sentence on why it found nothing.
-    pub findings: Result<Findings, String>,
+    /// Left, top, right and bottom of what it was shown of the frame, in its pixels; `None` when it was the whole frame.
+    pub crop: Option<[f64; 4]>,
+    /// What it found, or why there is nothing.
+    pub findings: Result<Findings, Unanswered>,
     /// Where the time went.
     pub times: StageTimes,
     /// Where the session runs; `None` when the model could not be loaded.
     pub placement: Option<Arc<Placement>>,
+}
+
+/// Why a model gave no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unanswered {
+    /// It could not: one sentence on why.
+    Failed(String),
+    /// It was not asked, because another member of the panel was sure enough.
+    NotNeeded {
+        /// The model of that member.
+        by: Name,
+        /// Its score.
+        score: f64,
+    },
+    /// It is shown what another member finds, and that found nothing.
+    NothingToLookAt {
+        /// The model of that member.
+        by: Name,
+    },
+    /// It is optional and had not answered at the part's deadline.
+    Late {
+        /// Milliseconds from the capture to the deadline.
+        deadline: f64,
+    },
+}
+
+impl Unanswered {
+    /// Whether somebody should look at it: nothing that was wished for goes by without a reason of the plan's own.
+    #[must_use]
+    pub const fn degrades(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Late { .. })
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => f.write_str(why),
+            Self::NotNeeded { by, score } => {
+                write!(f, "it was not asked: model {by} is sure with a score of {score:.4}")
+            }
+            Self::NothingToLookAt { by } => write!(f, "it was not asked: model {by} found nothing to look at"),
+            Self::Late { deadline } => write!(f, "it had not answered {deadline} ms after the capture"),
+        }
+    }
+}
+
+impl From<String> for Unanswered {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
 }
 
 /// A part after the models have spoken.
@@ -320,7 +375,7 @@ pub struct Walked {
     pub path: Vec<plan::RouteIndex>,
     /// Where the walk ended.
     pub end: WalkEnd,
-    /// The gates' answers, in the order they were asked.
+    /// The answers of gates and of models that read text, in the order they were asked.
     pub gates: Vec<Answer>,
     /// The members' answers, in the order of the panel, each member's frames in the order of the cameras.
     pub answers: Vec<MemberAnswer>,
@@ -349,6 +404,11 @@ pub enum WalkEnd {
     },
     /// At a gate that failed.
     GateFailed {
+        /// What went wrong, in one sentence.
+        why: String,
+    },
+    /// At a text that could not be read.
+    ReadFailed {
         /// What went wrong, in one sentence.
         why: String,
     },

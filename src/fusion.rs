@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::Name;
 
 /// How the members of a panel are fused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fusion {
     /// The rule that joins the votes.
@@ -19,6 +19,9 @@ pub struct Fusion {
     /// What the rule is applied to.
     #[serde(default)]
     pub over: Over,
+    /// How boxes of several members become one set; with [`Over::Boxes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<boxes::BoxFusion>,
 }
 
 /// The rule that joins votes.
@@ -42,6 +45,12 @@ pub enum Over {
     Defect,
     /// Each label's probability by itself, labels matched by name; then the defect labels together.
     Classes,
+    /// The boxes of all detectors together, labels matched by name; the surest box of a defect is one vote, which is
+    /// then joined with those of the other members.
+    Boxes,
+    /// The maps of all members that give one, pixel by pixel; the greatest value is one vote, which is then joined with
+    /// those of the other members.
+    Maps,
 }
 
 /// One vote as fusion sees it.
@@ -75,7 +84,7 @@ impl Fusion {
     pub fn apply(self, ballots: &[Ballot<'_>]) -> Option<Fused> {
         let score = self.rule.join(ballots.iter().map(|ballot| (ballot.score, ballot.weight)))?;
         match self.over {
-            Over::Defect => Some(Fused { score, classes: Vec::new() }),
+            Over::Defect | Over::Boxes | Over::Maps => Some(Fused { score, classes: Vec::new() }),
             Over::Classes => self.by_class(ballots),
         }
     }
@@ -141,7 +150,7 @@ mod tests {
     fn scores(rule: Rule, votes: &[(f64, f64)]) -> Option<f64> {
         let ballots: Vec<_> =
             votes.iter().map(|&(score, weight)| Ballot { weight, score, classes: &[], defects: &[] }).collect();
-        Fusion { rule, over: Over::Defect }.apply(&ballots).map(|fused| fused.score)
+        Fusion { rule, over: Over::Defect, boxes: None }.apply(&ballots).map(|fused| fused.score)
     }
 
     #[test]
@@ -163,7 +172,7 @@ mod tests {
             Ballot { weight: 1.0, score: 0.4, classes: &first, defects: &defects[..1] },
             Ballot { weight: 1.0, score: 0.5, classes: &second, defects: &defects },
         ];
-        let fused = Fusion { rule: Rule::Maximum, over: Over::Classes }.apply(&ballots).unwrap();
+        let fused = Fusion { rule: Rule::Maximum, over: Over::Classes, boxes: None }.apply(&ballots).unwrap();
         assert_eq!(fused.classes, [(crack, 0.4), (good, 0.6), (scratch, 0.3)]);
         assert!((fused.score - 0.7 / 1.3).abs() < 1e-12);
     }
@@ -179,7 +188,7 @@ mod tests {
                 .map(|(&(score, weight), classes)| Ballot { weight, score, classes, defects: &label[..1] }).collect();
             let over = if over == 0 { Over::Defect } else { Over::Classes };
             for rule in [Rule::Mean, Rule::WeightedMean, Rule::Maximum] {
-                let fusion = Fusion { rule, over };
+                let fusion = Fusion { rule, over, boxes: None };
                 let straight = fusion.apply(&ballots).unwrap();
                 let places = ballots.len();
                 ballots.rotate_left(turn % places);
@@ -196,7 +205,7 @@ mod tests {
             let classes: Vec<_> = votes.iter().map(|v| [(&label[0], *v), (&label[1], 1.0 - v)]).collect();
             let ballots: Vec<_> = votes.iter().zip(&classes)
                 .map(|(&score, classes)| Ballot { weight: 1.0, score, classes, defects: &label[..1] }).collect();
-            let by = |over| Fusion { rule: Rule::Mean, over }.apply(&ballots).unwrap().score;
+            let by = |over| Fusion { rule: Rule::Mean, over, boxes: None }.apply(&ballots).unwrap().score;
             prop_assert!((by(Over::Defect) - by(Over::Classes)).abs() < 1e-9);
         }
     }

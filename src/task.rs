@@ -2,6 +2,7 @@
 
 pub mod classification;
 pub mod geometry;
+mod map;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::models::passport::{Output, Passport, Task};
 use crate::name::Name;
 use crate::tensor::Tensor;
 use geometry::Geometry;
+pub use map::Map;
 
 /// The probability a model gives to one of its labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,19 +53,6 @@ pub struct Area {
     pub share: f64,
     /// The greatest probability of the label at any pixel, 0 to 1.
     pub peak: f64,
-}
-
-/// A dense map over a rectangle of the frame: rows of numbers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Map {
-    /// Numbers in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Left, top, right and bottom of the rectangle it covers, in pixels of the frame.
-    pub covers: [f64; 4],
-    /// The numbers, `width * height` of them.
-    pub numbers: Vec<f32>,
 }
 
 /// A named number.

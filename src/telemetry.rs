@@ -53,6 +53,8 @@ pub enum Event {
     ModelStopped,
     /// A model failed on a part.
     MemberFailed,
+    /// An optional member had not answered at its part's deadline and was left out.
+    MemberLate,
     /// A session runs on something other than what was asked for first.
     MemberDegraded,
     /// A verdict could not be written into the journal; it will be tried again.
@@ -96,6 +98,7 @@ impl Event {
         Self::PartInterrupted,
         Self::ModelStopped,
         Self::MemberFailed,
+        Self::MemberLate,
         Self::MemberDegraded,
         Self::VerdictUnwritten,
         Self::VerdictPublished,

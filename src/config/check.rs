@@ -104,6 +104,7 @@ fn runtime(told: &file::Runtime, surroundings: &Surroundings, findings: &mut Fin
         providers: told.providers.clone(),
         full_placement: told.full_placement,
         threads_per_session: told.threads_per_session,
+        models_at_once: told.models_at_once,
         parts_in_flight: told.parts_in_flight,
     }
 }

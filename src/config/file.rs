@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Backend, Provider};
 use crate::name::Name;
 
-pub use routes::{Condition, Fusion, Gate, Member, Route};
+pub use routes::{Condition, Fusion, Gate, Member, Read, Route};
 pub use sources::{Camera, CameraKind, Pace, Sensor, SensorKind};
 
 /// The configuration of Kenpin. Relative paths are relative to the folder of the main file.
@@ -137,6 +137,9 @@ pub struct Runtime {
     /// Threads inside one session.
     #[schemars(range(min = 1, max = 64))]
     pub threads_per_session: usize,
+    /// Models that may run at once; without it as many as there are cores for.
+    #[schemars(range(min = 1, max = 64))]
+    pub models_at_once: Option<usize>,
     /// Parts that may be in the hands of models at once.
     #[schemars(range(min = 1, max = 64))]
     pub parts_in_flight: usize,
@@ -150,6 +153,7 @@ impl Default for Runtime {
             providers: vec![Provider::Cpu],
             full_placement: false,
             threads_per_session: 1,
+            models_at_once: None,
             parts_in_flight: 2,
         }
     }

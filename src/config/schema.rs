@@ -166,12 +166,13 @@ fn meant<'e>(kind: &'e Kind, own: &str) -> Option<&'e [ValidationError<'static>]
     (branches.next().is_none() && !only.is_empty()).then_some(only)
 }
 
-/// Whether a branch misses its only key and refuses another: the table is meant to be another variant.
+/// Whether a branch refuses the only key of a table: the table is meant to be another variant.
 fn external(branch: &[ValidationError<'static>], own: &str) -> bool {
     let here = |error: &&ValidationError<'static>| error.instance_path().as_str() == own;
-    let missing = branch.iter().filter(here).filter(|error| matches!(error.kind(), Kind::Required { .. })).count();
-    let unknown = branch.iter().filter(here).any(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
-    missing == 1 && unknown && branch.len() == 2
+    branch.iter().filter(here).any(|error| {
+        let alone = error.instance().as_object().is_some_and(|table| table.len() == 1);
+        alone && matches!(error.kind(), Kind::AdditionalProperties { .. })
+    })
 }
 
 /// Tells a key that is not known, or a name of one's own that is not a name.

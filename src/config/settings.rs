@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of files, keys or defaults; every path in it is ready to be opened, every duration is a [`Duration`].
 
+mod routes;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,9 +12,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fusion::Fusion;
 use crate::name::Name;
-use crate::value::Value;
+pub use routes::{Condition, Crops, Member, Read, Route, Station, Statistic, Test, Thresholds, UnlessSure, WhenNone};
 
 /// Everything the daemon was told, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,126 +172,6 @@ pub struct Join {
     pub open_parts: usize,
 }
 
-/// One route, as told; names are resolved by [`crate::flow::plan::Plan::build`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Route {
-    /// Its name.
-    pub name: Name,
-    /// All must hold; an empty list always holds.
-    pub when: Vec<Condition>,
-    /// Whether only gates lead here; such a route is not tried on its own.
-    pub by_gate_only: bool,
-    /// What waits at its end.
-    pub station: Station,
-}
-
-/// What waits at the end of a route.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Station {
-    /// A model whose answer picks the next route.
-    Gate {
-        /// The model.
-        model: Name,
-        /// The camera it looks through; the part's first frame when `None`.
-        camera: Option<Name>,
-        /// The lowest probability with which it decides, 0 to 1.
-        sure_from: f64,
-        /// The next route for each label.
-        choose: BTreeMap<Name, Name>,
-        /// The next route otherwise.
-        otherwise: Option<Name>,
-    },
-    /// The models that judge.
-    Panel {
-        /// The members.
-        members: Vec<Member>,
-        /// How their votes are fused.
-        fusion: Fusion,
-        /// Where the fused score becomes a decision.
-        thresholds: Thresholds,
-    },
-}
-
-/// One seat of a panel.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Member {
-    /// The model on it.
-    pub model: Name,
-    /// The camera it looks through; every frame of the part when `None`.
-    pub camera: Option<Name>,
-    /// Its weight in a weighted mean, above 0 and finite.
-    pub weight: f64,
-    /// Whether the part stays undecided when it fails.
-    pub required: bool,
-}
-
-/// Where a fused score, 0 to 1, becomes a decision: reject from `reject_from` on, pass below `pass_below`, undecided between.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Thresholds {
-    /// The lowest score that rejects.
-    pub reject_from: f64,
-    /// Scores below it pass; at most `reject_from`.
-    pub pass_below: f64,
-}
-
-/// One condition of a route.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Condition {
-    /// The part has a frame of this camera.
-    Camera(Name),
-    /// The part is made to this recipe.
-    Recipe(Name),
-    /// A value of a reading passes a test; false when the part has no such value.
-    Sensor {
-        /// The sensor; any of the part's readings when `None`.
-        sensor: Option<Name>,
-        /// The key.
-        key: String,
-        /// The test.
-        test: Test,
-    },
-    /// A statistic of a frame passes a test; false when the part has no such frame.
-    Image {
-        /// The statistic.
-        statistic: Statistic,
-        /// Whose frame; the part's first frame when `None`.
-        camera: Option<Name>,
-        /// The test.
-        test: Test,
-    },
-}
-
-/// A statistic of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Statistic {
-    /// The mean luminance, 0 (black) to 1 (white).
-    Brightness,
-    /// The variance of the Laplacian of the luminance in 0 to 255 (Pech-Pacheco et al. 2000): low when out of focus.
-    Sharpness,
-}
-
-/// A test of one value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Test {
-    /// Equal: numbers as numbers, everything else as text.
-    Equals(Value),
-    /// Present and not equal.
-    NotEquals(Value),
-    /// Equal to one of these.
-    OneOf(Vec<Value>),
-    /// A number at least this.
-    AtLeast(f64),
-    /// A number at most this.
-    AtMost(f64),
-    /// A number above this.
-    Above(f64),
-    /// A number below this.
-    Below(f64),
-    /// Present (`true`) or absent (`false`).
-    Present(bool),
-}
-
 /// What runs the models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime {
@@ -304,6 +185,8 @@ pub struct Runtime {
     pub full_placement: bool,
     /// Threads inside one session, 1 to 64.
     pub threads_per_session: usize,
+    /// Models that may run at once, 1 to 64; `None` runs as many as there are cores for.
+    pub models_at_once: Option<usize>,
     /// Parts that may be in the hands of models at once, 1 to 64.
     pub parts_in_flight: usize,
 }

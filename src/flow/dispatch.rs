@@ -1,7 +1,7 @@
 //! Dispatch, the second stage: frames and readings become parts, and each part gets its route.
 //!
 //! This file is the thin rim: it waits for frames, readings and deadlines, asks the door and sends parts on. What belongs
-//! together is decided in `join`, where a part goes in `route`; both are pure.
+//! together is decided in `join`, where a part goes in [`choice`](crate::flow::plan::choice); both are pure.
 //!
 //! Promises: a part is sent on at most once, after the door let it in; a triggered part is let in before its picture is
 //! taken, and then always sent on, with whatever came. What came within a window is joined, even when the road was full
@@ -11,11 +11,8 @@
 mod cameras;
 mod join;
 mod recipe;
-mod route;
-mod statistics;
 
 pub use recipe::recipe;
-pub use route::route;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +25,7 @@ use crate::clock::Monotonic;
 use crate::config;
 use crate::flow::frames::FrameSource;
 use crate::flow::plan::Plan;
+use crate::flow::plan::choice::{looks_at_pixels, route};
 use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Trigger, bound};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
@@ -278,7 +276,7 @@ impl Desk {
         let plan = Arc::clone(&self.plan);
         let readings = Arc::new(readings);
         let mut part = Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None };
-        part.route = if route::looks_at_pixels(&self.plan) {
+        part.route = if looks_at_pixels(&self.plan) {
             let seen = part.clone();
             let chosen = tokio::task::spawn_blocking(move || route(&seen, &seen.plan)).await;
             chosen.inspect_err(|error| tracing::error!("part {}: routing failed: {error}", part.id)).unwrap_or(None)
@@ -329,7 +327,5 @@ fn overrun(error: &mpsc::error::TrySendError<mpsc::Sender<Trigger>>) -> &'static
     }
 }
 
-#[cfg(test)]
-mod fakes;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ pub mod prepare;
 pub mod session;
 #[cfg(feature = "tract")]
 mod tract;
+pub mod turns;
 pub mod walk;
 
 use std::sync::Arc;

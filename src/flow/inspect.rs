@@ -1,15 +1,20 @@
 //! Inspect: the answers of a panel become one verdict. Pure: no I/O, no clock, no memory of other parts.
 //!
 //! A failed member is never read as a member that said "good": a required one leaves the part undecided, an optional one
-//! loses its vote and the verdict says so.
+//! loses its vote and the verdict says so. Answers become votes in [`votes`]; boxes and maps of several members become
+//! one vote in [`boxes`] and [`maps`]; [`crate::fusion`] joins the votes.
+
+mod boxes;
+mod maps;
+mod votes;
 
 use crate::config::Thresholds;
 use crate::flow::plan::{Panel, Plan, Station};
-use crate::flow::verdict::{Decision, Reason, Verdict, Vote};
+use crate::flow::verdict::{Decision, FusedDetection, Reason, Verdict, Vote};
 use crate::flow::{ClassScore, MemberAnswer, WalkEnd, Walked};
-use crate::fusion::{Ballot, Fused};
+use crate::fusion::{Fused, Over};
 use crate::name::Name;
-use crate::task::{classes, defect_score};
+use votes::{Voice, required_failure, vote};
 
 /// Judges a part by what its models found.
 #[must_use]
@@ -19,6 +24,7 @@ pub fn judge(walked: &Walked) -> Verdict {
         (WalkEnd::Judged, Some(Station::Panel(panel))) => judge_panel(plan, panel, &walked.answers),
         (WalkEnd::GateUnsure { why }, _) => unjudged(Reason::GateUnsure { why: why.clone() }),
         (WalkEnd::GateFailed { why }, _) => unjudged(Reason::GateFailed { why: why.clone() }),
+        (WalkEnd::ReadFailed { why }, _) => unjudged(Reason::ReadFailed { why: why.clone() }),
         (WalkEnd::Unrouted | WalkEnd::Judged, _) => unjudged(Reason::Unrouted),
     }
 }
@@ -32,6 +38,7 @@ fn unjudged(reason: Reason) -> Verdict {
         thresholds: None,
         votes: Vec::new(),
         fused: Vec::new(),
+        detections: Vec::new(),
     }
 }
 
@@ -39,18 +46,26 @@ fn unjudged(reason: Reason) -> Verdict {
 fn judge_panel(plan: &Plan, panel: &Panel, answers: &[MemberAnswer]) -> Verdict {
     let votes: Vec<Vote> = answers.iter().map(|answer| vote(plan, panel, answer)).collect();
     let failed: Vec<Reason> = votes.iter().filter_map(|vote| required_failure(plan, panel, vote)).collect();
-    let fused = if failed.is_empty() { fuse(plan, panel, answers, &votes) } else { None };
-    let (decision, reason) = match &fused {
-        Some(fused) => decide(fused.score, panel.thresholds),
-        None => (Decision::Undecided, Reason::NoVotes),
-    };
-    Verdict {
+    let verdict = |decision, score, reasons| Verdict {
         decision,
-        score: fused.as_ref().map(|fused| fused.score),
-        reasons: if failed.is_empty() { vec![reason] } else { failed },
+        score,
+        reasons,
         thresholds: Some(panel.thresholds),
-        votes,
-        fused: fused.map(|fused| class_scores(fused.classes)).unwrap_or_default(),
+        votes: votes.clone(),
+        fused: Vec::new(),
+        detections: Vec::new(),
+    };
+    if !failed.is_empty() {
+        return verdict(Decision::Undecided, None, failed);
+    }
+    match fuse(plan, panel, answers, &votes) {
+        Ok(Some((fused, detections))) => {
+            let (decision, reason) = decide(fused.score, panel.thresholds);
+            let score = Some(fused.score);
+            Verdict { fused: class_scores(fused.classes), detections, ..verdict(decision, score, vec![reason]) }
+        }
+        Ok(None) => verdict(Decision::Undecided, None, vec![Reason::NoVotes]),
+        Err(why) => verdict(Decision::Undecided, None, vec![Reason::FusionFailed { why }]),
     }
 }
 
@@ -65,44 +80,29 @@ fn decide(score: f64, Thresholds { reject_from, pass_below }: Thresholds) -> (De
     }
 }
 
-/// One member's answer as a vote.
-fn vote(plan: &Plan, panel: &Panel, MemberAnswer { member, answer }: &MemberAnswer) -> Vote {
-    let passport = &plan.model(answer.model).passport;
-    let score = answer.findings.as_ref().map_err(Clone::clone).and_then(|findings| {
-        let silent = || format!("model {} says nothing of defects: it cannot vote", passport.name);
-        defect_score(findings, passport).ok_or_else(silent)
-    });
-    let weight = panel.members.get(*member).map_or(0.0, |member| member.weight);
-    Vote {
-        member: *member,
-        model: answer.model,
-        camera: answer.camera.clone(),
-        weight: if score.is_ok() { weight } else { 0.0 },
-        score: score.as_ref().ok().copied(),
-        failure: score.err(),
+/// Fuses the votes that were given; `None` when there are none.
+fn fuse(
+    plan: &Plan,
+    panel: &Panel,
+    answers: &[MemberAnswer],
+    votes: &[Vote],
+) -> Result<Option<(Fused, Vec<FusedDetection>)>, String> {
+    let mut voices = votes::voices(plan, panel, answers, votes);
+    let mut detections = Vec::new();
+    match panel.fusion.over {
+        Over::Defect | Over::Classes => {}
+        Over::Boxes => {
+            let settings = panel.fusion.boxes.ok_or("no fusion of boxes is set")?;
+            let (joint, found) = boxes::fuse(panel, &mut voices, settings)?;
+            voices.extend(joint);
+            detections = found;
+        }
+        Over::Maps => {
+            let joint = maps::fuse(plan, panel, &mut voices)?;
+            voices.extend(joint);
+        }
     }
-}
-
-/// The reason to stay undecided when a required member failed.
-fn required_failure(plan: &Plan, panel: &Panel, vote: &Vote) -> Option<Reason> {
-    let required = panel.members.get(vote.member).is_some_and(|member| member.required);
-    let why = vote.failure.clone().filter(|_| required)?;
-    Some(Reason::RequiredMemberFailed { model: plan.model(vote.model).passport.name.clone(), why })
-}
-
-/// Fuses the votes that were given.
-fn fuse(plan: &Plan, panel: &Panel, answers: &[MemberAnswer], votes: &[Vote]) -> Option<Fused> {
-    let classes: Vec<Vec<(&Name, f64)>> =
-        answers.iter().map(|given| given.answer.findings.as_ref().map(classes).unwrap_or_default()).collect();
-    let ballots: Vec<Ballot<'_>> = votes
-        .iter()
-        .zip(&classes)
-        .filter_map(|(vote, classes)| {
-            let defects = &plan.model(vote.model).passport.labels.defects;
-            Some(Ballot { weight: vote.weight, score: vote.score?, classes, defects })
-        })
-        .collect();
-    panel.fusion.apply(&ballots)
+    Ok(Voice::join(&voices, panel.fusion).map(|fused| (fused, detections)))
 }
 
 /// Fused labels in the form of messages.

@@ -4,12 +4,16 @@
 //! Indices in a plan are always valid in that plan: [`Plan::build`] is the only way to make one.
 
 mod build;
+pub mod choice;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{self, Settings};
 use crate::fusion::Fusion;
+use crate::fusion::boxes::Calibration;
 use crate::models::passport::Model;
 use crate::name::Name;
 
@@ -60,6 +64,25 @@ pub enum Station {
     Gate(Gate),
     /// The models that judge.
     Panel(Panel),
+    /// Models that read a text, which becomes a reading of the part; then the routes are tried again.
+    Read(Read),
+}
+
+/// Models that read a text off a frame.
+#[derive(Debug)]
+pub struct Read {
+    /// The model that finds lines of text; `None` reads the whole frame as one line.
+    pub lines: Option<ModelIndex>,
+    /// The model that reads a line.
+    pub text: ModelIndex,
+    /// The camera; the part's first frame when `None`.
+    pub camera: Option<Name>,
+    /// The sensor under which the text becomes a reading.
+    pub sensor: Name,
+    /// The key of that reading.
+    pub key: String,
+    /// The lowest confidence of a line that is believed, 0 to 1.
+    pub sure_from: f64,
 }
 
 /// A model whose answer picks the next route.
@@ -86,6 +109,10 @@ pub struct Panel {
     pub fusion: Fusion,
     /// Where the fused score becomes a decision.
     pub thresholds: config::Thresholds,
+    /// How long after the capture optional members may answer; `None` waits for all.
+    pub deadline: Option<Duration>,
+    /// The seats in the order they are asked: those of one list side by side, after all those of the lists before it.
+    pub order: Vec<Vec<usize>>,
 }
 
 /// One seat of a panel.
@@ -97,8 +124,31 @@ pub struct Member {
     pub camera: Option<Name>,
     /// Its weight in a weighted mean, above 0.
     pub weight: f64,
+    /// What its scores and confidences are worth, before they are fused.
+    pub calibration: Calibration,
+    /// Its labels that other members call by another name: the name here, then theirs.
+    pub rename: BTreeMap<Name, Name>,
+    /// Whether its answer enters the score.
+    pub votes: bool,
     /// Whether the part stays undecided when this member fails.
     pub required: bool,
+    /// What its answer is worth beside those of other optional members.
+    pub value: f64,
+    /// The seat whose boxes it is shown instead of whole frames, and which of them.
+    pub crops: Option<(usize, config::Crops)>,
+    /// The seat that may be so sure that this one is not asked, and from where on.
+    pub unless_sure: Option<(usize, config::UnlessSure)>,
+    /// The seats whose findings it is fed with.
+    pub fed_by: Vec<usize>,
+}
+
+impl Member {
+    /// The seats that must have answered before this one is asked.
+    pub fn after(&self) -> impl Iterator<Item = usize> {
+        let crops = self.crops.iter().map(|(seat, _)| *seat);
+        let sure = self.unless_sure.iter().map(|(seat, _)| *seat);
+        crops.chain(sure).chain(self.fed_by.iter().copied())
+    }
 }
 
 impl Plan {

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ClassScore;
 use super::plan::ModelIndex;
+use super::{ClassScore, Unanswered};
 use crate::config::Thresholds;
 use crate::name::Name;
 
@@ -41,12 +41,30 @@ pub struct Vote {
     pub model: ModelIndex,
     /// Whose frame it saw; `None` when the part had no frame for it.
     pub camera: Option<Name>,
-    /// The member's weight, above 0.
+    /// What it was shown of the frame, as the answer says: left, top, right and bottom in pixels.
+    pub crop: Option<[f64; 4]>,
+    /// The member's weight, above 0; 0 for one that gave no score or does not vote.
     pub weight: f64,
-    /// The probability of a defect, 0 to 1; `None` when the member failed.
+    /// The calibrated probability of a defect, 0 to 1; `None` when there is no answer, or one that says nothing of
+    /// defects.
     pub score: Option<f64>,
-    /// Why there is no score, in one sentence.
-    pub failure: Option<String>,
+    /// Why there is no score.
+    pub missing: Option<Unanswered>,
+}
+
+/// A box that several members together found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FusedDetection {
+    /// Whose frame it lies in.
+    pub camera: Option<Name>,
+    /// What it is.
+    pub label: Name,
+    /// The fused confidence, 0 to 1.
+    pub confidence: f64,
+    /// Left, top, right and bottom of the upright box around it, in pixels of the frame.
+    pub corners: [f64; 4],
+    /// The seats of the members whose boxes went into it.
+    pub members: Vec<usize>,
 }
 
 /// What inspect concludes of one part.
@@ -64,6 +82,8 @@ pub struct Verdict {
     pub votes: Vec<Vote>,
     /// The fused probability of each label, where fusion works by classes.
     pub fused: Vec<ClassScore>,
+    /// The fused boxes, where fusion works by boxes; the surest first, by camera.
+    pub detections: Vec<FusedDetection>,
 }
 
 /// Why a verdict is what it is.
@@ -105,10 +125,20 @@ pub enum Reason {
         /// What went wrong, in one sentence.
         why: String,
     },
+    /// A text could not be read.
+    ReadFailed {
+        /// What went wrong, in one sentence.
+        why: String,
+    },
     /// A member that must answer did not.
     RequiredMemberFailed {
         /// The model on its seat.
         model: Name,
+        /// What went wrong, in one sentence.
+        why: String,
+    },
+    /// The votes could not be fused as the plan says.
+    FusionFailed {
         /// What went wrong, in one sentence.
         why: String,
     },

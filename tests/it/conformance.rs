@@ -66,6 +66,7 @@ pub(crate) fn runtime(backend: Listed, providers: &[Provider]) -> Runtime {
         providers: providers.to_vec(),
         full_placement: false,
         threads_per_session: 1,
+        models_at_once: None,
         parts_in_flight: 1,
     }
 }

@@ -23,11 +23,12 @@ fn name(text: &str) -> Name {
 
 /// A plan with one panel on which every model sits.
 fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Plan> {
-    let seat = |model: &&str| config::Member { model: name(model), camera: None, weight: 1.0, required: true };
+    let seat = |model: &&str| config::Member::new(name(model));
     let station = config::Station::Panel {
         members: models.iter().map(seat).collect(),
-        fusion: Fusion { rule: Rule::Mean, over: Over::Defect },
+        fusion: Fusion { rule: Rule::Mean, over: Over::Defect, boxes: None },
         thresholds: config::Thresholds { reject_from: 0.5, pass_below: 0.5 },
+        deadline: None,
     };
     let settings = Settings {
         device: name("device"),
@@ -96,8 +97,8 @@ async fn models_on_their_own_threads_answer_a_part() {
     let dark = 1.0 / (1.0 + (-8.0_f64).exp());
     assert!((classes[1].probability - dark).abs() < 1e-6, "a black frame is dark: {classes:?}");
     assert!(answers[1].findings.is_ok() && answers[1].times.run > 0.0);
-    assert!(answers[2].findings.as_ref().is_err_and(|why| why.contains("NaN")), "{:?}", answers[2]);
-    assert_eq!(answers[3].findings.as_ref().unwrap_err(), &stopped[0].1);
+    assert!(answers[2].findings.as_ref().is_err_and(|why| why.to_string().contains("NaN")), "{:?}", answers[2]);
+    assert_eq!(answers[3].findings.as_ref().unwrap_err().to_string(), stopped[0].1);
     assert_eq!(telemetry.count(Event::ModelStopped), 1, "at the opening");
     assert_eq!(telemetry.count(Event::MemberFailed), 2, "for this part");
     crew.close();

@@ -1,13 +1,15 @@
 //! Checks routes: who judges, who picks the way, whether every way can be reached and comes to an end.
 
+mod conditions;
+mod members;
+
 use std::collections::BTreeMap;
 
 use super::super::document::Path;
 use super::super::file;
-use super::super::findings::{Findings, listed};
-use super::super::settings::{Condition, Member, Route, Station, Test, Thresholds};
+use super::super::findings::Findings;
+use super::super::settings::{Condition, Read, Route, Station};
 use super::{reference, stray};
-use crate::fusion::{Fusion, Rule};
 use crate::name::Name;
 
 /// A way from a gate to a route: from and to as places in the list, and the path of the key that says so.
@@ -52,7 +54,7 @@ pub(super) fn routes(file: &file::File, findings: &mut Findings<'_>) -> Vec<Rout
 fn route(told: &file::Route, table: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Route> {
     let conditions = told.when.iter().enumerate();
     let when: Vec<Option<Condition>> = conditions
-        .map(|(index, condition)| self::condition(condition, &table.then("when").then(index), file, findings))
+        .map(|(index, condition)| conditions::condition(condition, &table.then("when").then(index), file, findings))
         .collect();
     let station = station(told, table, file, findings);
     let when = when.into_iter().collect::<Option<Vec<_>>>()?;
@@ -60,22 +62,27 @@ fn route(told: &file::Route, table: &Path, file: &file::File, findings: &mut Fin
 }
 
 fn station(told: &file::Route, table: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Station> {
-    match (&told.gate, &told.members) {
-        (Some(gate), None) => {
-            for key in ["fusion", "reject_from", "pass_below"] {
-                stray(findings, table, key, "a `gate`", "a route with `members`");
-            }
-            self::gate(gate, &table.then("gate"), file, findings)
+    let ends = [("gate", told.gate.is_some()), ("read", told.read.is_some()), ("members", told.members.is_some())];
+    let ends: Vec<&str> = ends.into_iter().filter_map(|(key, given)| given.then_some(key)).collect();
+    if let [first, second, ..] = ends.as_slice() {
+        let message = format!("{} has both `{first}` and `{second}`", findings.document().describe(table));
+        let wanted = "want one of them: a gate picks the route, `read` reads a text, members judge";
+        findings.key(&table.then(*first), message, wanted);
+        return None;
+    }
+    if let [end @ ("gate" | "read")] = ends.as_slice() {
+        for key in ["fusion", "reject_from", "pass_below", "deadline_ms"] {
+            stray(findings, table, key, &format!("a `{end}`"), "a route with `members`");
         }
-        (None, Some(members)) => panel(told, members, table, file, findings),
-        (Some(_), Some(_)) => {
-            let message = format!("{} has both a `gate` and `members`", findings.document().describe(table));
-            findings.key(&table.then("gate"), message, "want one of them: a gate picks the route, members judge");
-            None
-        }
-        (None, None) => {
-            if !findings.is_condemned(&table.then("gate")) {
-                let help = "a route ends at models that judge, `members = [{ model = \"...\" }]`, or at a `gate`";
+    }
+    match (&told.gate, &told.read, &told.members) {
+        (Some(gate), ..) => self::gate(gate, &table.then("gate"), file, findings),
+        (None, Some(read), _) => self::read(read, &table.then("read"), file, findings),
+        (None, None, Some(members)) => members::panel(told, members, table, file, findings),
+        (None, None, None) => {
+            if !findings.is_condemned(&table.then("gate")) && !findings.is_condemned(&table.then("read")) {
+                let help =
+                    "a route ends at models that judge, `members = [{ model = \"...\" }]`, at a `gate` or at a `read`";
                 findings.missing(&table.then("members"), "").help(help);
             }
             None
@@ -94,50 +101,36 @@ fn gate(told: &file::Gate, table: &Path, file: &file::File, findings: &mut Findi
     })
 }
 
-fn panel(
-    told: &file::Route,
-    members: &[file::Member],
-    table: &Path,
-    file: &file::File,
-    findings: &mut Findings<'_>,
-) -> Option<Station> {
-    let rule = table.then("fusion").then("rule");
-    let weighted = told.fusion.rule == Rule::WeightedMean || findings.is_condemned(&rule);
-    let mut seats = Vec::new();
-    for (index, member) in members.iter().enumerate() {
-        let path = table.then("members").then(index);
-        looks(member.model.as_ref(), member.camera.as_ref(), &path, file, findings);
-        #[expect(clippy::float_cmp, reason = "the default is exactly one")]
-        if !weighted && member.weight != 1.0 {
-            let weight = path.then("weight");
-            let message =
-                format!("{} is {}, but no weights are used here", findings.document().describe(&weight), member.weight);
-            findings.value(&weight, message, "belongs to `fusion = { rule = \"weighted-mean\" }`");
+fn read(told: &file::Read, table: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Station> {
+    for (key, model) in [("lines", &told.lines), ("text", &told.text)] {
+        if let Some(model) = model {
+            reference(findings, &table.then(key), model, "model", file.models.iter().flat_map(BTreeMap::keys));
         }
-        seats.push(seat(member));
     }
-    let pass_below = told.pass_below.unwrap_or(told.reject_from);
-    if pass_below > told.reject_from && !findings.is_condemned(&table.then("reject_from")) {
-        let path = table.then("pass_below");
-        let message = format!("{} is {pass_below}", findings.document().describe(&path));
-        findings
-            .value(&path, message, format!("want at most `reject_from`, which is {}", told.reject_from))
-            .help("a score between the two is undecided; with this order it would both pass and reject");
+    looks(None, told.camera.as_ref(), table, file, findings);
+    if let Some(sensor) = told.sensor.as_ref().filter(|sensor| file.sensors.contains_key(*sensor)) {
+        let path = table.then("sensor");
+        let message = format!("{} is \"{sensor}\", which is a sensor already", findings.document().describe(&path));
+        findings.value(&path, message, "want a name of its own");
     }
-    Some(Station::Panel {
-        members: seats.into_iter().collect::<Option<Vec<_>>>()?,
-        fusion: Fusion { rule: told.fusion.rule, over: told.fusion.over },
-        thresholds: Thresholds { reject_from: told.reject_from, pass_below },
-    })
-}
-
-fn seat(told: &file::Member) -> Option<Member> {
-    let (model, camera) = (told.model.clone()?, told.camera.clone());
-    Some(Member { model, camera, weight: told.weight, required: told.required })
+    Some(Station::Read(Read {
+        lines: told.lines.clone(),
+        text: told.text.clone()?,
+        camera: told.camera.clone(),
+        sensor: told.sensor.clone()?,
+        key: told.key.clone(),
+        sure_from: told.sure_from,
+    }))
 }
 
 /// Checks the names of the model that is asked and of the camera it looks through.
-fn looks(model: Option<&Name>, camera: Option<&Name>, table: &Path, file: &file::File, findings: &mut Findings<'_>) {
+pub(super) fn looks(
+    model: Option<&Name>,
+    camera: Option<&Name>,
+    table: &Path,
+    file: &file::File,
+    findings: &mut Findings<'_>,
+) {
     if let Some(model) = model {
         let known = file.models.iter().flat_map(BTreeMap::keys);
         reference(findings, &table.then("model"), model, "model", known);
@@ -146,99 +139,6 @@ fn looks(model: Option<&Name>, camera: Option<&Name>, table: &Path, file: &file:
         let known = file.cameras.iter().flat_map(BTreeMap::keys);
         reference(findings, &table.then("camera"), camera, "camera", known);
     }
-}
-
-fn condition(told: &file::Condition, path: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Condition> {
-    looks(None, told.camera.as_ref(), path, file, findings);
-    if let Some(sensor) = &told.sensor {
-        reference(findings, &path.then("sensor"), sensor, "sensor", file.sensors.keys());
-    }
-    let subject = subject(told, path, findings)?;
-    let tests = tests(told);
-    if matches!(subject, "camera" | "recipe") {
-        for (key, _) in &tests {
-            stray(findings, path, key, &format!("`{subject}`, which is a condition by itself"), "`key` and `image`");
-        }
-        return match (&told.camera, &told.recipe) {
-            (Some(camera), None) => Some(Condition::Camera(camera.clone())),
-            (_, recipe) => recipe.clone().map(Condition::Recipe),
-        };
-    }
-    let test = one_test(tests, path, findings)?;
-    match (told.image, &told.key) {
-        (Some(statistic), _) => Some(Condition::Image { statistic, camera: told.camera.clone(), test }),
-        (None, Some(key)) => Some(Condition::Sensor { sensor: told.sensor.clone(), key: key.clone(), test }),
-        (None, None) => None,
-    }
-}
-
-/// The one subject of a condition: `camera`, `recipe`, `key` or `image`.
-fn subject(told: &file::Condition, path: &Path, findings: &mut Findings<'_>) -> Option<&'static str> {
-    let sensor = told.sensor.is_some() || told.key.is_some();
-    let camera = told.camera.is_some() && told.image.is_none();
-    let candidates =
-        [("camera", camera), ("recipe", told.recipe.is_some()), ("key", sensor), ("image", told.image.is_some())];
-    let subjects: Vec<&str> = candidates.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect();
-    let wanted = "want one of `camera`, `recipe`, `key` (with or without `sensor`), `image` (with or without `camera`)";
-    match subjects.as_slice() {
-        ["key"] if told.key.is_none() => {
-            findings.missing(&path.then("key"), ", which `sensor` needs");
-            None
-        }
-        [subject] => candidates.iter().map(|(key, _)| *key).find(|key| key == subject),
-        [] => {
-            if ["camera", "recipe", "sensor", "key", "image"].iter().all(|key| !findings.is_condemned(&path.then(key)))
-            {
-                let message = format!("{} speaks of nothing", findings.document().describe(path));
-                findings.value(path, message, wanted);
-            }
-            None
-        }
-        several => {
-            let described = findings.document().describe(path);
-            let message =
-                format!("{described} speaks of {} things: {}", several.len(), listed(several.iter().copied()));
-            findings.value(path, message, wanted).help("write one condition for each: `when = [{ ... }, { ... }]`");
-            None
-        }
-    }
-}
-
-/// The tests that a condition has, by key.
-fn tests(told: &file::Condition) -> Vec<(&'static str, Test)> {
-    let tests = [
-        ("equals", told.equals.clone().map(Test::Equals)),
-        ("not_equals", told.not_equals.clone().map(Test::NotEquals)),
-        ("one_of", told.one_of.clone().map(Test::OneOf)),
-        ("at_least", told.at_least.map(Test::AtLeast)),
-        ("at_most", told.at_most.map(Test::AtMost)),
-        ("above", told.above.map(Test::Above)),
-        ("below", told.below.map(Test::Below)),
-        ("present", told.present.map(Test::Present)),
-    ];
-    tests.into_iter().filter_map(|(key, test)| Some((key, test?))).collect()
-}
-
-const TESTS: [&str; 8] = ["equals", "not_equals", "one_of", "at_least", "at_most", "above", "below", "present"];
-
-fn one_test(mut tests: Vec<(&'static str, Test)>, path: &Path, findings: &mut Findings<'_>) -> Option<Test> {
-    if tests.len() == 1 {
-        return tests.pop().map(|(_, test)| test);
-    }
-    if TESTS.iter().any(|key| findings.is_condemned(&path.then(key))) {
-        return None;
-    }
-    let described = findings.document().describe(path);
-    if tests.is_empty() {
-        let message = format!("{described} has no test");
-        findings.value(path, message, format!("want one of {}", listed(TESTS)));
-    } else {
-        let message = format!("{described} has {} tests: {}", tests.len(), listed(tests.iter().map(|(key, _)| *key)));
-        findings
-            .value(path, message, "want exactly one test")
-            .help("write one condition for each: `when = [{ ... }, { ... }]`");
-    }
-    None
 }
 
 /// The ways that lead on from a gate; a name that leads nowhere is told.
@@ -279,7 +179,8 @@ fn reachable(told: &[file::Route], ways: &[Way], findings: &mut Findings<'_>) {
                 .key(&table, message, format!("\"{open}\" before it takes every part"))
                 .help("give the earlier route a `when`, or move it behind the others");
         }
-        if route.when.is_empty() && !route.by_gate_only && open.is_none() && !condemned_when(&table, findings) {
+        let ends = route.read.is_none();
+        if ends && route.when.is_empty() && !route.by_gate_only && open.is_none() && !condemned_when(&table, findings) {
             open = Some(name);
         }
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::settings::Statistic;
+use super::super::settings::{Statistic, WhenNone};
+use crate::fusion::boxes::{BoxFusion, Calibration};
 use crate::fusion::{Over, Rule};
 use crate::name::Name;
 use crate::value::Value;
@@ -25,6 +26,8 @@ pub struct Route {
     pub by_gate_only: bool,
     /// The model whose answer picks the next route.
     pub gate: Option<Gate>,
+    /// Models that read a text off a frame, which becomes a reading; then the routes are tried again.
+    pub read: Option<Read>,
     /// The models that judge.
     #[schemars(length(min = 1))]
     pub members: Option<Vec<Member>>,
@@ -38,6 +41,33 @@ pub struct Route {
     /// Scores below it pass, those between it and `reject_from` are undecided; as `reject_from` where it is left out.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub pass_below: Option<f64>,
+    /// How long after the capture optional members may answer; without it all are waited for.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub deadline_ms: Option<u64>,
+}
+
+/// Models that read a text off a frame.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// The model that finds lines of text; without it the whole frame is one line.
+    pub lines: Option<Name>,
+    /// The model that reads a line.
+    #[schemars(required)]
+    pub text: Option<Name>,
+    /// The camera whose frame is read; without it the part's first frame.
+    pub camera: Option<Name>,
+    /// The name under which the text becomes a reading, as if a sensor had sent it.
+    #[schemars(required)]
+    pub sensor: Option<Name>,
+    /// The key of that reading.
+    #[serde(default = "default::text")]
+    #[schemars(length(min = 1))]
+    pub key: String,
+    /// The lowest confidence of a line that is believed.
+    #[serde(default = "default::half")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sure_from: f64,
 }
 
 /// A model whose answer picks the next route.
@@ -73,9 +103,63 @@ pub struct Member {
     #[serde(default = "default::one")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub weight: f64,
+    /// What its scores and confidences are worth, before they are fused.
+    #[serde(default)]
+    pub calibration: Calibration,
+    /// Its labels that other members call by another name: the name here, then theirs.
+    #[serde(default)]
+    pub rename: BTreeMap<Name, Name>,
+    /// Whether its answer enters the score; one that does not only finds or feeds for others.
+    #[serde(default = "default::yes")]
+    pub votes: bool,
     /// Whether the part stays undecided when it fails.
     #[serde(default = "default::yes")]
     pub required: bool,
+    /// What its answer is worth beside those of other optional members: the least runs last and is dropped first.
+    #[serde(default = "default::one")]
+    pub value: f64,
+    /// It is shown the boxes of another member instead of whole frames.
+    pub crops: Option<Crops>,
+    /// It is asked only when another member is not sure.
+    pub unless_sure: Option<UnlessSure>,
+}
+
+/// Boxes of another member.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Crops {
+    /// The model of the member that finds them.
+    #[schemars(required)]
+    pub of: Option<Name>,
+    /// The labels that are meant; without it all.
+    #[serde(default)]
+    pub labels: Vec<Name>,
+    /// How far a box is widened on every side, as a share of its own side.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub margin: f64,
+    /// The most boxes of a frame that are shown, the surest first.
+    #[serde(default = "default::sixteen")]
+    #[schemars(range(min = 1, max = 256))]
+    pub most: usize,
+    /// What it means when there is none.
+    #[serde(default)]
+    pub when_none: WhenNone,
+}
+
+/// Another member that may be sure enough.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnlessSure {
+    /// The model of the other member.
+    #[schemars(required)]
+    pub of: Option<Name>,
+    /// It is sure when its score is below this.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub pass_below: f64,
+    /// It is sure when its score is at least this.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub reject_from: f64,
 }
 
 /// How the members' votes become one score.
@@ -86,11 +170,13 @@ pub struct Fusion {
     pub rule: Rule,
     /// What the rule is applied to.
     pub over: Over,
+    /// With `over = "boxes"`: how boxes that overlap become one.
+    pub boxes: Option<BoxFusion>,
 }
 
 impl Default for Fusion {
     fn default() -> Self {
-        Self { rule: Rule::Mean, over: Over::Defect }
+        Self { rule: Rule::Mean, over: Over::Defect, boxes: None }
     }
 }
 
@@ -141,5 +227,13 @@ mod default {
 
     pub(super) const fn one() -> f64 {
         1.0
+    }
+
+    pub(super) const fn sixteen() -> usize {
+        16
+    }
+
+    pub(super) fn text() -> String {
+        "text".to_owned()
     }
 }

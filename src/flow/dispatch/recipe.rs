@@ -25,7 +25,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::flow::dispatch::fakes::{at, name, reading, valued};
+    use crate::flow::fakes::{at, name, reading, valued};
     use crate::value::Value;
 
     fn line(key: Option<&str>) -> config::Line {

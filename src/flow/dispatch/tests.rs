@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 
-use super::fakes::{at, frame, id, name, reading, valued};
 use super::*;
+use crate::flow::fakes::{at, frame, id, name, reading, valued};
 use crate::flow::frames::{self, FrameSink};
 use crate::flow::{Note, bound};
 use crate::value::Value;

@@ -14,11 +14,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::backend::Backend;
 use super::feed::{Feed, Question};
 use super::session::Session;
+use super::turns::{Turns, Urgency};
 use super::walk;
 use crate::clock::milliseconds;
-use crate::config::Runtime;
+use crate::config::{Provider, Runtime};
 use crate::flow::plan::{ModelIndex, Plan};
-use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Walked, bound};
+use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Unanswered, Walked, bound};
 use crate::models::ModelError;
 use crate::models::passport::Model;
 use crate::name::Name;
@@ -49,6 +50,7 @@ enum State {
 #[derive(Debug)]
 struct Request {
     question: Question,
+    urgency: Urgency,
     asked: Instant,
     reply: oneshot::Sender<Reply>,
 }
@@ -70,9 +72,10 @@ impl Crew {
     /// [`ModelError::Runtime`] when no backend of the settings can be used at all.
     pub fn open(plan: &Arc<Plan>, runtime: &Runtime, telemetry: Telemetry) -> Result<Self, ModelError> {
         let backend = Backend::choose(runtime)?;
+        let turns = Arc::new(Turns::new(at_once(runtime)));
         let open = |model: &Arc<Model>| {
             let (backend, runtime, opened) = (backend.clone(), runtime.clone(), Arc::clone(model));
-            Seat::start(model, &telemetry, move || backend.open(&opened, &runtime))
+            Seat::start(model, &turns, &telemetry, move || backend.open(&opened, &runtime))
         };
         let seats = plan.models().iter().map(open).collect();
         Ok(Self { seats, telemetry })
@@ -108,17 +111,18 @@ impl Crew {
     }
 
     /// Asks one model one question about a part.
-    pub(super) async fn ask(&self, part: &Part, model: ModelIndex, question: Question) -> Answer {
+    pub(super) async fn ask(&self, part: &Part, model: ModelIndex, question: Question, urgency: Urgency) -> Answer {
         let Some(seat) = self.seats.get(model.get()) else {
             return self.cannot_ask(part, model, "the model is not in the crew: the plan has changed".into());
         };
         let camera = question.frame.as_ref().map(|frame| frame.camera.clone());
-        let Reply { findings, times } = seat.ask(question).await;
+        let Reply { findings, times } = seat.ask(question, urgency).await;
         if let Err(why) = &findings {
             self.tell_failed(part, &seat.name, why);
         }
         let placement = seat.placement().cloned();
-        Answer { model, camera, findings, times, placement }
+        let findings = findings.map_err(Unanswered::Failed);
+        Answer { model, camera, crop: None, findings, times, placement }
     }
 
     /// The answer of a model that was not asked.
@@ -127,8 +131,22 @@ impl Crew {
         if let Some(seat) = seat {
             self.tell_failed(part, &seat.name, &why);
         }
-        let placement = seat.and_then(Seat::placement).cloned();
-        Answer { model, camera: None, findings: Err(why), times: StageTimes::default(), placement }
+        self.unasked(model, None, Unanswered::Failed(why))
+    }
+
+    /// The answer of an optional member whose deadline has passed; its model is told to leave the question alone.
+    pub(super) fn late(&self, part: &Part, model: ModelIndex, camera: Option<Name>, deadline: f64) -> Answer {
+        if let Some(seat) = self.seats.get(model.get()) {
+            let what = format_args!("model {} on part {}: {deadline} ms after the capture", seat.name, part.id);
+            self.telemetry.tell(Event::MemberLate, what);
+        }
+        self.unasked(model, camera, Unanswered::Late { deadline })
+    }
+
+    /// The answer of a member that the plan passes over.
+    pub(super) fn unasked(&self, model: ModelIndex, camera: Option<Name>, why: Unanswered) -> Answer {
+        let placement = self.seats.get(model.get()).and_then(Seat::placement).cloned();
+        Answer { model, camera, crop: None, findings: Err(why), times: StageTimes::default(), placement }
     }
 
     fn tell_failed(&self, part: &Part, model: &Name, why: &str) {
@@ -142,19 +160,20 @@ impl Seat {
     /// The thread is named `model-<name>`; the kernel shows the first 15 bytes of it.
     fn start(
         model: &Arc<Model>,
+        turns: &Arc<Turns>,
         telemetry: &Telemetry,
         open: impl FnOnce() -> Result<Box<dyn Session>, ModelError> + Send + 'static,
     ) -> Self {
         let name = model.passport.name.clone();
         let (requests, waiting) = mpsc::channel(bound::REQUESTS);
         let (ready, opened) = std::sync::mpsc::sync_channel(1);
-        let (worker, telling) = (Arc::clone(model), telemetry.clone());
+        let (worker, turns) = (Arc::clone(model), Arc::clone(turns));
         let spawned =
             std::thread::Builder::new().name(format!("model-{name}")).spawn(move || match Desk::open(&worker, open) {
                 Ok(desk) => {
                     let placement = Arc::new(desk.session.placement().clone());
                     if ready.send(Ok(placement)).is_ok() {
-                        desk.serve(waiting);
+                        desk.serve(waiting, &turns);
                     }
                 }
                 Err(error) => _ = ready.send(Err(error.to_string())),
@@ -167,7 +186,7 @@ impl Seat {
             },
         );
         let seat = Self { name, state: state.unwrap_or_else(|why| State::Stopped { why }) };
-        seat.tell(&telling);
+        seat.tell(telemetry);
         seat
     }
 
@@ -194,17 +213,26 @@ impl Seat {
     }
 
     /// Asks the model and waits for its reply; a dead thread is a reply too.
-    async fn ask(&self, question: Question) -> Reply {
+    async fn ask(&self, question: Question, urgency: Urgency) -> Reply {
         let failed = |why: String| Reply { findings: Err(why), times: StageTimes::default() };
         let requests = match &self.state {
             State::Running { requests, .. } => requests,
             State::Stopped { why } => return failed(why.clone()),
         };
         let (reply, replied) = oneshot::channel();
-        let sent = requests.send(Request { question, asked: Instant::now(), reply }).await;
+        let sent = requests.send(Request { question, urgency, asked: Instant::now(), reply }).await;
         let received = if sent.is_ok() { replied.await.ok() } else { None };
         received.unwrap_or_else(|| failed(format!("model {}: its thread has panicked and answers no more", self.name)))
     }
+}
+
+/// How many models may run at once: as told, else as many as there are cores for on the processor, and all of them where
+/// another device does the work.
+fn at_once(runtime: &Runtime) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let alone = runtime.providers.first() == Some(&Provider::Cpu) || runtime.providers.is_empty();
+    let natural = if alone { (cores / runtime.threads_per_session.max(1)).max(1) } else { usize::MAX };
+    runtime.models_at_once.unwrap_or(natural)
 }
 
 /// What a model's thread works with.
@@ -224,11 +252,19 @@ impl Desk {
         Ok(Self { model: Arc::clone(model), session: open()?, feed })
     }
 
-    /// Replies to requests until all who could ask are gone.
-    fn serve(mut self, mut requests: mpsc::Receiver<Request>) {
-        while let Some(Request { question, asked, reply }) = requests.blocking_recv() {
+    /// Replies to requests until all who could ask are gone. A question that nobody waits for any more is left alone.
+    fn serve(mut self, mut requests: mpsc::Receiver<Request>, turns: &Turns) {
+        while let Some(Request { question, urgency, asked, reply }) = requests.blocking_recv() {
+            if reply.is_closed() {
+                continue;
+            }
+            let turn = turns.take(urgency);
+            if reply.is_closed() {
+                continue;
+            }
             let mut times = StageTimes { wait: milliseconds(asked.elapsed()), ..StageTimes::default() };
             let findings = self.answer(&question, &mut times);
+            drop(turn);
             // A walker that no longer waits has been dropped with its part: there is nobody to tell.
             let _ = reply.send(Reply { findings, times });
         }

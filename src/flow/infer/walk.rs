@@ -1,16 +1,21 @@
-//! The walker: follows one part from its route through gates to a panel, and gathers every answer on the way.
+//! The walker: follows one part from its route through gates and readers to a panel, and gathers every answer on the way.
 //!
-//! Deciding where a gate leads is the pure [`choose`]; asking models is the crew's. Promises an answer for every seat of
-//! the panel it reaches, in the stated order, and an end to every walk.
+//! Deciding where a gate leads is the pure [`choose`]; which way a part goes once a text is read is the plan's choice;
+//! asking models is the crew's. Promises an answer for every seat of the panel it reaches, in the stated order, and an end
+//! to every walk.
+
+mod crops;
+mod panel;
+mod read;
 
 use std::sync::Arc;
 
-use futures::future::join_all;
-
 use super::crew::Crew;
 use super::feed::Question;
-use crate::flow::plan::{Gate, Panel, Plan, RouteIndex, Station};
-use crate::flow::{Answer, Findings, Frame, MemberAnswer, Part, WalkEnd, Walked};
+use super::turns::Urgency;
+use crate::flow::plan::choice::route_besides;
+use crate::flow::plan::{Gate, Plan, RouteIndex, Station};
+use crate::flow::{Answer, Findings, Frame, Part, Unanswered, WalkEnd, Walked};
 use crate::name::Name;
 use crate::task::classes;
 use crate::task::geometry::Region;
@@ -22,8 +27,8 @@ use crate::task::geometry::Region;
 ///
 /// # Errors
 /// [`WalkEnd::GateFailed`] without findings, [`WalkEnd::GateUnsure`] when nothing says where to go.
-pub fn choose(gate: &Gate, findings: &Result<Findings, String>) -> Result<RouteIndex, WalkEnd> {
-    let findings = findings.as_ref().map_err(|why| WalkEnd::GateFailed { why: why.clone() })?;
+pub fn choose(gate: &Gate, findings: &Result<Findings, Unanswered>) -> Result<RouteIndex, WalkEnd> {
+    let findings = findings.as_ref().map_err(|why| WalkEnd::GateFailed { why: why.to_string() })?;
     let Some((label, probability)) = most_probable(&classes(findings)) else {
         return Err(WalkEnd::GateFailed { why: "the gate found no label".into() });
     };
@@ -61,8 +66,15 @@ pub(super) async fn walk(crew: &Crew, part: Part) -> Walked {
                     Err(end) => return Walked { end, ..walked },
                 }
             }
+            Station::Read(station) => {
+                match read::read(crew, &walked.part, station, &mut walked.gates).await {
+                    Ok(reading) => Arc::make_mut(&mut walked.part.readings).push(reading),
+                    Err(why) => return Walked { end: WalkEnd::ReadFailed { why }, ..walked },
+                }
+                next = route_besides(&walked.part, &plan, &walked.path);
+            }
             Station::Panel(panel) => {
-                walked.answers = ask_panel(crew, &walked.part, panel).await;
+                walked.answers = panel::ask(crew, &walked.part, panel).await;
                 return Walked { end: WalkEnd::Judged, ..walked };
             }
         }
@@ -70,7 +82,7 @@ pub(super) async fn walk(crew: &Crew, part: Part) -> Walked {
     stray(&plan, walked)
 }
 
-/// The end of a walk that entered as many routes as there are without reaching a panel; a checked plan has no such way.
+/// The end of a walk that entered as many routes as there are without reaching a panel.
 fn stray(plan: &Plan, walked: Walked) -> Walked {
     let count = plan.routes().count();
     let end = if walked.part.route.is_none() {
@@ -82,41 +94,23 @@ fn stray(plan: &Plan, walked: Walked) -> Walked {
 }
 
 async fn ask_gate(crew: &Crew, part: &Part, gate: &Gate) -> Answer {
-    let frame = match &gate.camera {
-        Some(camera) => part.frames.iter().find(|frame| frame.camera == *camera),
-        None => part.frames.first(),
-    };
-    match frame {
+    match the_frame(part, gate.camera.as_ref()) {
         None if part.plan.model(gate.model).looks() => {
             crew.cannot_ask(part, gate.model, no_frame(gate.camera.as_ref()))
         }
-        frame => crew.ask(part, gate.model, question(part, frame)).await,
+        frame => crew.ask(part, gate.model, whole(part, frame), Urgency::REQUIRED).await,
     }
 }
 
-/// A question about a part, or a whole frame of it.
-fn question(part: &Part, frame: Option<&Arc<Frame>>) -> Question {
-    let readings = Arc::clone(&part.readings);
-    Question { frame: frame.map(Arc::clone), region: Region::Whole, readings, found: Vec::new() }
+/// The frame of a camera, or the part's first frame.
+fn the_frame<'p>(part: &'p Part, camera: Option<&Name>) -> Option<&'p Arc<Frame>> {
+    part.frames.iter().find(|frame| camera.is_none_or(|camera| frame.camera == *camera))
 }
 
-/// Asks every seat of a panel side by side; the answers come in the order of the seats and of the cameras.
-async fn ask_panel(crew: &Crew, part: &Part, panel: &Panel) -> Vec<MemberAnswer> {
-    let seats = panel.members.iter().enumerate();
-    let questions = seats.flat_map(|(seat, member)| {
-        let seen = |frame: &&Arc<Frame>| member.camera.as_ref().is_none_or(|camera| frame.camera == *camera);
-        let looks = part.plan.model(member.model).looks();
-        let frames: Vec<Option<&Arc<Frame>>> = part.frames.iter().filter(|_| looks).filter(seen).map(Some).collect();
-        let frames = if frames.is_empty() { vec![None] } else { frames };
-        frames.into_iter().map(move |frame| async move {
-            let answer = match frame {
-                None if looks => crew.cannot_ask(part, member.model, no_frame(member.camera.as_ref())),
-                frame => crew.ask(part, member.model, question(part, frame)).await,
-            };
-            MemberAnswer { member: seat, answer }
-        })
-    });
-    join_all(questions).await
+/// A question about a part, or a whole frame of it.
+fn whole(part: &Part, frame: Option<&Arc<Frame>>) -> Question {
+    let readings = Arc::clone(&part.readings);
+    Question { frame: frame.map(Arc::clone), region: Region::Whole, readings, found: Vec::new() }
 }
 
 fn no_frame(camera: Option<&Name>) -> String {

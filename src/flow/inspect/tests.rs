@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Monotonic;
 use crate::config::Surroundings;
-use crate::flow::Findings;
 use crate::flow::{Answer, Part, PartId, StageTimes};
+use crate::flow::{Findings, Unanswered};
 use crate::models::passport::Model;
 
 /// A plan with one panel of `one` (required) and `two` (optional), between whose thresholds nobody decides.
@@ -53,7 +53,17 @@ fn answer(plan: &Plan, member: usize, said: Result<f64, &str>) -> MemberAnswer {
         .map(|dark| Findings::Classification { classes: vec![label("bright", 1.0 - dark), label("dark", dark)] })
         .map_err(str::to_owned);
     let (model, camera, times) = (panel.members[member].model, None, StageTimes::default());
-    MemberAnswer { member, answer: Answer { model, camera, findings, times, placement: None } }
+    MemberAnswer {
+        member,
+        answer: Answer {
+            model,
+            camera,
+            crop: None,
+            findings: findings.map_err(Unanswered::Failed),
+            times,
+            placement: None,
+        },
+    }
 }
 
 fn judged(end: WalkEnd, answers: impl FnOnce(&Plan) -> Vec<MemberAnswer>) -> Verdict {
@@ -84,7 +94,7 @@ fn a_failed_required_member_is_not_one_that_said_good() {
     assert_eq!((verdict.decision, verdict.score), (Decision::Undecided, None));
     let model = Name::new("brightness").unwrap();
     assert_eq!(verdict.reasons, [Reason::RequiredMemberFailed { model, why: "no frame".into() }]);
-    assert_eq!(verdict.votes[0].failure.as_deref(), Some("no frame"));
+    assert_eq!(verdict.votes[0].missing, Some(Unanswered::Failed("no frame".into())));
 }
 
 #[test]

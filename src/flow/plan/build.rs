@@ -1,10 +1,12 @@
 //! Builds a plan: every name in the settings becomes an index, or a finding.
 
+mod seats;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Gate, Member, ModelIndex, Panel, Plan, Route, RouteIndex, Station};
+use super::{Gate, ModelIndex, Plan, Route, RouteIndex, Station};
 use crate::config::{self, Settings};
 use crate::fusion::Over;
 use crate::models::catalogue::sha256_of;
@@ -44,18 +46,13 @@ impl Builder<'_> {
                 let model = self.model_index(&told.name, model)?;
                 Station::Gate(Gate { model, camera: camera.clone(), sure_from: *sure_from, choose, otherwise })
             }
-            config::Station::Panel { members, fusion, thresholds } => {
+            config::Station::Panel { members, fusion, thresholds, deadline } => {
                 self.check_defects(&told.name, members, fusion.over);
-                let members = members.iter().filter_map(|member| self.member(&told.name, member)).collect();
-                Station::Panel(Panel { members, fusion: *fusion, thresholds: *thresholds })
+                Station::Panel(self.panel(&told.name, members, (*fusion, *thresholds, *deadline))?)
             }
+            config::Station::Read(read) => Station::Read(self.read(&told.name, read)?),
         };
         Some(Route { name: told.name.clone(), when: told.when.clone(), by_gate_only: told.by_gate_only, station })
-    }
-
-    fn member(&mut self, route: &Name, told: &config::Member) -> Option<Member> {
-        let model = self.model_index(route, &told.model)?;
-        Some(Member { model, camera: told.camera.clone(), weight: told.weight, required: told.required })
     }
 
     fn model_index(&mut self, route: &Name, model: &Name) -> Option<ModelIndex> {
@@ -92,7 +89,7 @@ impl Builder<'_> {
     /// Every member must know a defect, and members fused by class must agree on which labels are defects.
     fn check_defects(&mut self, route: &Name, members: &[config::Member], over: Over) {
         let mut meaning: BTreeMap<&Name, (bool, &Name)> = BTreeMap::new();
-        for model in members.iter().filter_map(|member| self.models.get(&member.model)) {
+        for model in members.iter().filter(|member| member.votes).filter_map(|member| self.models.get(&member.model)) {
             let (name, labels) = (&model.passport.name, &model.passport.labels);
             let task = &model.passport.task;
             if !task.judges() {

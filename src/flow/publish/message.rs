@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::outbox::Publication;
 use crate::config::Thresholds;
-use crate::flow::verdict::{Decision, Reason};
+use crate::flow::verdict::{Decision, FusedDetection, Reason};
 use crate::flow::{ClassScore, Findings, Note, Placement, StageTimes};
 use crate::models::passport::Tier;
 use crate::name::Name;
@@ -62,6 +62,9 @@ pub struct VerdictMessage {
     pub thresholds: Option<Thresholds>,
     /// The fused probability of each label, where fusion works by classes.
     pub fused: Vec<ClassScore>,
+    /// The fused boxes, where fusion works by boxes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detections: Vec<FusedDetection>,
     /// The members' votes, in the order of the panel.
     pub votes: Vec<VoteMessage>,
     /// The gates' answers, in the order they were asked.
@@ -137,8 +140,14 @@ pub struct AnswerMessage {
     pub camera: Option<Name>,
     /// What it found; null when it failed.
     pub findings: Option<Findings>,
-    /// Why it found nothing, in one sentence.
+    /// Why it gave no answer although it should have, in one sentence.
     pub failure: Option<String>,
+    /// Why it was not asked, in one sentence: another member was sure, or found nothing to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_asked: Option<String>,
+    /// What it was shown of the frame: left, top, right and bottom in its pixels; absent when it was the whole frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<[f64; 4]>,
     /// Where the model ran; null when it could not be loaded.
     pub placement: Option<Placement>,
     /// Where the model's time went.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::flow::dispatch::fakes::{at, frame, id, name, reading};
+use crate::flow::fakes::{at, frame, id, name, reading};
 
 const WINDOW: u64 = 100;
 

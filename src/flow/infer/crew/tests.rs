@@ -102,14 +102,15 @@ fn model(text: &str) -> Arc<Model> {
 }
 
 pub(in crate::flow::infer) fn member(model: &str, camera: Option<&str>) -> config::Member {
-    config::Member { model: name(model), camera: camera.map(name), weight: 1.0, required: true }
+    config::Member { camera: camera.map(name), ..config::Member::new(name(model)) }
 }
 
 pub(in crate::flow::infer) fn panel(members: Vec<config::Member>) -> config::Station {
     config::Station::Panel {
         members,
-        fusion: Fusion { rule: Rule::Mean, over: Over::Defect },
+        fusion: Fusion { rule: Rule::Mean, over: Over::Defect, boxes: None },
         thresholds: config::Thresholds { reject_from: 0.5, pass_below: 0.5 },
+        deadline: None,
     }
 }
 
@@ -135,6 +136,7 @@ pub(in crate::flow::infer) fn plan(models: &[&str], routes: Vec<(&str, config::S
             providers: vec![],
             full_placement: false,
             threads_per_session: 1,
+            models_at_once: None,
             parts_in_flight: 1,
         },
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
@@ -147,11 +149,11 @@ pub(in crate::flow::infer) fn plan(models: &[&str], routes: Vec<(&str, config::S
 
 /// A crew whose models behave as told, in the order of the plan's models.
 pub(in crate::flow::infer) fn crew(plan: &Plan, behaviours: &[Behaviour]) -> Crew {
-    let telemetry = Telemetry::default();
+    let (telemetry, turns) = (Telemetry::default(), Arc::new(Turns::new(2)));
     assert_eq!(plan.models().len(), behaviours.len());
     let start = |(model, behaviour): (&Arc<Model>, &Behaviour)| {
         let behaviour = behaviour.clone();
-        Seat::start(model, &telemetry, move || match behaviour {
+        Seat::start(model, &turns, &telemetry, move || match behaviour {
             Behaviour::Stopped => Err(ModelError::Run { model: "fake".into(), cause: "there is no such file".into() }),
             behaviour => {
                 let placement = Placement {
@@ -222,7 +224,7 @@ async fn a_failing_model_answers_with_a_sentence_and_goes_on() {
     let crew = opened(&plan, &[Behaviour::Fails]).await;
     for round in 1..=3 {
         let walked = crew.walk(part("p", &plan, vec![frame("c", 3)])).await;
-        let why = walked.answers[0].answer.findings.as_ref().unwrap_err();
+        let why = walked.answers[0].answer.findings.as_ref().unwrap_err().to_string();
         assert_eq!(why, "model fake: it was told to fail");
         assert_eq!(crew.telemetry.count(Event::MemberFailed), round);
     }
@@ -235,7 +237,7 @@ async fn a_number_that_is_none_names_model_output_and_place() {
     let crew = opened(&plan, &[Behaviour::Says([0.0, f32::INFINITY])]).await;
     let walked = crew.walk(part("p", &plan, vec![frame("c", 3)])).await;
     assert_eq!(
-        walked.answers[0].answer.findings.as_ref().unwrap_err(),
+        walked.answers[0].answer.findings.as_ref().unwrap_err().to_string(),
         "model m: output \"y\": the output at place 1 (label bad) is inf, a finite number is wanted"
     );
     crew.close();
@@ -249,7 +251,7 @@ async fn a_panic_takes_its_own_thread_and_nobody_else() {
     for _ in 0..3 {
         let walked = crew.walk(part("p", &plan, vec![frame("c", 3)])).await;
         assert!(walked.answers[0].answer.findings.is_ok());
-        let why = walked.answers[1].answer.findings.as_ref().unwrap_err();
+        let why = walked.answers[1].answer.findings.as_ref().unwrap_err().to_string();
         assert_eq!(why, "model sick: its thread has panicked and answers no more");
     }
     crew.close();
@@ -263,7 +265,7 @@ async fn a_model_that_cannot_be_opened_is_kept_with_its_sentence() {
     let sentence = "model fake: there is no such file";
     assert_eq!(crew.stopped().collect::<Vec<_>>(), [(&name("gone"), sentence)]);
     let walked = crew.walk(part("p", &plan, vec![frame("c", 3)])).await;
-    assert_eq!(walked.answers[0].answer.findings.as_ref().unwrap_err(), sentence);
+    assert_eq!(walked.answers[0].answer.findings.as_ref().unwrap_err().to_string(), sentence);
     assert!(walked.answers[0].answer.placement.is_none());
     assert!(walked.answers[1].answer.findings.is_ok());
     crew.close();

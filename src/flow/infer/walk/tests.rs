@@ -56,7 +56,7 @@ fn a_gate_decides_when_it_is_sure_and_says_why_when_it_is_not() {
     };
     assert_eq!(unsure(0.79), "the gate says good with 0.7900, it decides from 0.8000");
     assert_eq!(unsure(0.1), "the gate says bad, which leads to no route");
-    let failed = choose(gate, &Err("no lens".into()));
+    let failed = choose(gate, &Err(Unanswered::Failed("no lens".into())));
     assert_eq!(failed, Err(WalkEnd::GateFailed { why: "no lens".into() }), "a failed gate never goes on");
 }
 
@@ -122,7 +122,7 @@ async fn seats_answer_in_order_one_vote_a_frame_and_a_sentence_for_a_missing_one
         .collect();
     let wanted = [(0, Some("right"), true), (1, Some("left"), true), (1, Some("right"), true), (2, None, false)];
     assert_eq!(told, wanted);
-    let why = walked.answers[3].answer.findings.as_ref().unwrap_err();
+    let why = walked.answers[3].answer.findings.as_ref().unwrap_err().to_string();
     assert_eq!(why, "the part has no frame of camera top");
     crew.close();
 }

@@ -55,6 +55,7 @@ pub fn compose(walked: &Walked, verdict: &Verdict, origin: &Origin, judged: Stam
         score: verdict.score,
         thresholds: verdict.thresholds,
         fused: verdict.fused.clone(),
+        detections: verdict.detections.clone(),
         votes: verdict.votes.iter().map(|vote| vote_message(vote, walked, plan)).collect(),
         gates: walked.gates.iter().map(|answer| answer_message(answer, plan)).collect(),
         route: walked.path.iter().map(|route| plan.route(*route).name.clone()).collect(),
@@ -109,6 +110,7 @@ fn bare(
         reasons,
         thresholds: None,
         fused: Vec::new(),
+        detections: Vec::new(),
         votes: Vec::new(),
         gates: Vec::new(),
         route: Vec::new(),
@@ -140,20 +142,28 @@ fn vote_message(vote: &Vote, walked: &Walked, plan: &Plan) -> VoteMessage {
     let answer = walked
         .answers
         .iter()
-        .find(|given| given.member == vote.member && given.answer.camera == vote.camera)
+        .find(|given| {
+            given.member == vote.member && given.answer.camera == vote.camera && given.answer.crop == vote.crop
+        })
         .map_or_else(|| no_answer(vote.model, vote.camera.clone(), plan), |given| answer_message(&given.answer, plan));
-    let answer = AnswerMessage { failure: vote.failure.clone().or(answer.failure), ..answer };
     VoteMessage { member: vote.member, weight: vote.weight, score: vote.score, answer }
 }
 
 fn answer_message(answer: &Answer, plan: &Plan) -> AnswerMessage {
     AnswerMessage {
         findings: answer.findings.as_ref().ok().cloned(),
-        failure: answer.findings.as_ref().err().cloned(),
+        failure: told(answer, true),
+        not_asked: told(answer, false),
+        crop: answer.crop,
         placement: answer.placement.as_deref().cloned(),
         milliseconds: answer.times,
         ..no_answer(answer.model, answer.camera.clone(), plan)
     }
+}
+
+/// Why there are no findings: what somebody should look at, or what the plan itself passed over.
+fn told(answer: &Answer, degrades: bool) -> Option<String> {
+    answer.findings.as_ref().err().filter(|why| why.degrades() == degrades).map(ToString::to_string)
 }
 
 fn no_answer(model: ModelIndex, camera: Option<Name>, plan: &Plan) -> AnswerMessage {
@@ -165,6 +175,8 @@ fn no_answer(model: ModelIndex, camera: Option<Name>, plan: &Plan) -> AnswerMess
         camera,
         findings: None,
         failure: None,
+        not_asked: None,
+        crop: None,
         placement: None,
         milliseconds: crate::flow::StageTimes::default(),
     }
@@ -180,7 +192,7 @@ fn degraded(walked: &Walked, plan: &Plan) -> Vec<String> {
         Some(format!("model {} runs on {} ({}): {why}", name(answer), placement.provider, placement.backend))
     });
     let failures = answers().filter_map(|answer| {
-        let why = answer.findings.as_ref().err()?;
+        let why = answer.findings.as_ref().err().filter(|why| why.degrades())?;
         let camera = answer.camera.as_ref().map_or_else(|| "no camera".into(), |camera| format!("camera {camera}"));
         Some(format!("model {} gave no answer for {camera}: {why}", name(answer)))
     });

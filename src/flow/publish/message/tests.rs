@@ -60,6 +60,8 @@ fn a_vote_carries_its_answer_beside_its_score_and_reads_back() {
         weight: 2.0,
         score: Some(0.75),
         answer: AnswerMessage {
+            not_asked: None,
+            crop: None,
             model: Name::new("general").unwrap(),
             sha256: "00".repeat(32),
             tier: Tier::Teacher,

@@ -7,15 +7,15 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Monotonic;
 use crate::config::Thresholds;
-use crate::flow::dispatch::fakes::{at, grey_frame, id, name, valued};
+use crate::flow::fakes::{at, grey_frame, id, name, valued};
 use crate::flow::plan::{Panel, Route, Station};
 use crate::fusion::{Fusion, Over, Rule};
 
 fn plan(routes: Vec<(Vec<Condition>, bool)>) -> Plan {
     let panel = || {
-        let fusion = Fusion { rule: Rule::Mean, over: Over::Defect };
+        let fusion = Fusion { rule: Rule::Mean, over: Over::Defect, boxes: None };
         let thresholds = Thresholds { reject_from: 0.5, pass_below: 0.5 };
-        Station::Panel(Panel { members: Vec::new(), fusion, thresholds })
+        Station::Panel(Panel { members: Vec::new(), fusion, thresholds, deadline: None, order: Vec::new() })
     };
     let route = |(index, (when, by_gate_only))| Route {
         name: name(&format!("r{index}")),

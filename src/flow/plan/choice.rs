@@ -5,8 +5,8 @@
 use std::cell::OnceCell;
 
 use super::statistics::{brightness, sharpness};
+use super::{Plan, RouteIndex};
 use crate::config::{Condition, Statistic, Test};
-use crate::flow::plan::{Plan, RouteIndex};
 use crate::flow::{Frame, Part};
 use crate::name::Name;
 use crate::value::Value;
@@ -15,14 +15,21 @@ use crate::value::Value;
 /// tried. `None` when none holds.
 #[must_use]
 pub fn route(part: &Part, plan: &Plan) -> Option<RouteIndex> {
+    route_besides(part, plan, &[])
+}
+
+/// As [`route`], once more for a part that has learned something on its way: routes already `taken` are not tried.
+#[must_use]
+pub fn route_besides(part: &Part, plan: &Plan, taken: &[RouteIndex]) -> Option<RouteIndex> {
     let view = View::of(part);
     plan.routes()
+        .filter(|(index, _)| !taken.contains(index))
         .find(|(_, route)| !route.by_gate_only && route.when.iter().all(|condition| view.holds(condition)))
         .map(|(index, _)| index)
 }
 
 /// Whether any route of `plan` may ask for a statistic of a picture.
-pub(super) fn looks_at_pixels(plan: &Plan) -> bool {
+pub(in crate::flow) fn looks_at_pixels(plan: &Plan) -> bool {
     let mut tried = plan.routes().filter(|(_, route)| !route.by_gate_only);
     tried.any(|(_, route)| route.when.iter().any(|condition| matches!(condition, Condition::Image { .. })))
 }
