@@ -268,6 +268,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn maps_are_fused_in_any_order_within_their_hull(
             columns in proptest::collection::vec((0.01..100.0f64, proptest::collection::vec(-1e6..1e6f32, 1500)), 1..5),
