@@ -143,3 +143,79 @@ proptest! {
         prop_assert!(forth.score.is_some_and(|score| (one.min(two)..=one.max(two)).contains(&score)));
     }
 }
+
+/// A panel of `one` and `two` that fuses over boxes or maps.
+fn joint(fusion: &str) -> Arc<Plan> {
+    let text = format!(
+        "[device]\nid = \"d\"\n[cameras.top]\nkind = \"replay\"\npath = \"parts\"\n\
+         [models.one]\nfolder = \"one\"\n[models.two]\nfolder = \"two\"\n[[routes]]\nname = \"all\"\n\
+         members = [{{ model = \"one\" }}, {{ model = \"two\", rename = {{ bright = \"dark\" }} }}]\nfusion = {fusion}\n"
+    );
+    let settings = crate::config::settings("test.toml", &[("test.toml".into(), text)], &Surroundings::default());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/brightness");
+    let model = Arc::new(Model::load(&folder).unwrap());
+    let models: BTreeMap<_, _> = ["one", "two"].map(|name| (Name::new(name).unwrap(), Arc::clone(&model))).into();
+    Arc::new(Plan::build(&settings.unwrap_or_else(|error| panic!("{error}")), &models).unwrap())
+}
+
+/// The verdict over what each seat found in one frame.
+fn over_frame(plan: &Arc<Plan>, found: Vec<(usize, Option<[f64; 4]>, Findings)>) -> Verdict {
+    let answers = found.into_iter().map(|(member, crop, findings)| {
+        let given = answer(plan, member, Ok(0.0));
+        let camera = Some(Name::new("top").unwrap());
+        MemberAnswer { member, answer: Answer { camera, crop, findings: Ok(findings), ..given.answer } }
+    });
+    let part = part(plan);
+    let path = part.route.into_iter().collect();
+    judge(&Walked { part, path, end: WalkEnd::Judged, gates: Vec::new(), answers: answers.collect() })
+}
+
+fn boxed(label: &str, confidence: f64, corners: [f64; 4]) -> Findings {
+    let label = Name::new(label).unwrap();
+    let found = crate::task::Detected { label, confidence, corners, oriented: None, covered: None, mask: None };
+    Findings::Detection { detections: vec![found] }
+}
+
+fn mapped(numbers: &[f32]) -> Findings {
+    let map = crate::task::Map { width: 2, height: 1, covers: [0.0, 0.0, 2.0, 1.0], numbers: numbers.to_vec() };
+    Findings::Anomaly { score: 0.5, peak: None, map: Some(Arc::new(map)) }
+}
+
+#[test]
+fn boxes_of_two_members_become_one_under_the_name_they_share() {
+    let plan = joint("{ over = \"boxes\", boxes = { method = \"weighted-boxes\", iou_above = 0.5 } }");
+    let two = [0.0, 0.0, 10.0, 12.0];
+    let found = vec![(0, None, boxed("dark", 0.8, [0.0, 0.0, 10.0, 10.0])), (1, None, boxed("bright", 0.8, two))];
+    let verdict = over_frame(&plan, found);
+    let [fused] = verdict.detections.as_slice() else { panic!("{verdict:?}") };
+    assert_eq!((fused.label.as_str(), fused.members.as_slice()), ("dark", &[0, 1][..]));
+    assert_eq!(fused.camera.as_ref().map(Name::as_str), Some("top"));
+    assert!((fused.corners[3] - 11.0).abs() < 1e-9 && (fused.confidence - 0.8).abs() < 1e-9, "{fused:?}");
+    assert!((verdict.score.unwrap() - 0.8).abs() < 1e-9);
+    assert_eq!(verdict.decision, Decision::Reject);
+}
+
+#[test]
+fn maps_of_two_members_are_fused_before_their_greatest_value_is_taken() {
+    let plan = joint("{ over = \"maps\" }");
+    let verdict = over_frame(&plan, vec![(0, None, mapped(&[0.9, 0.0])), (1, None, mapped(&[0.1, 0.6]))]);
+    assert!((verdict.score.unwrap() - 0.5).abs() < 1e-6, "the means are 0.5 and 0.3: {verdict:?}");
+    let plan = joint("{ over = \"maps\", rule = \"maximum\" }");
+    let verdict = over_frame(&plan, vec![(0, None, mapped(&[0.9, 0.0])), (1, None, mapped(&[0.1, 0.6]))]);
+    assert!((verdict.score.unwrap() - 0.9).abs() < 1e-6);
+}
+
+#[test]
+fn the_worst_crop_speaks_for_a_member() {
+    let plan = joint("{ over = \"defect\" }");
+    let says = |dark| match answer(&plan, 0, Ok(dark)).answer.findings {
+        Ok(findings) => findings,
+        Err(why) => panic!("{why}"),
+    };
+    let crop = |left: f64| Some([left, 0.0, left + 1.0, 1.0]);
+    let found =
+        vec![(0, crop(0.0), says(0.1)), (0, crop(1.0), says(0.7)), (0, crop(2.0), says(0.3)), (1, None, says(0.5))];
+    let verdict = over_frame(&plan, found);
+    assert!((verdict.score.unwrap() - 0.6).abs() < 1e-9, "0.7 of the first, 0.5 of the second: {verdict:?}");
+    assert_eq!(verdict.votes.len(), 4, "every crop is told");
+}

@@ -21,6 +21,8 @@ pub(in crate::flow::infer) enum Behaviour {
     Looks,
     /// Ends with an error.
     Fails,
+    /// Answers like [`Behaviour::Says`] with two zeroes, once the other end of the channel is gone.
+    Waits(Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>),
     /// Panics.
     Panics,
     /// Cannot be opened.
@@ -46,6 +48,10 @@ impl Session for Fake {
     fn run(&mut self, inputs: &[Tensor]) -> Result<&[Tensor], ModelError> {
         let numbers = match (&self.behaviour, inputs[0].data()) {
             (Behaviour::Says(numbers), _) => numbers.to_vec(),
+            (Behaviour::Waits(gate), _) => {
+                let _ = gate.lock().unwrap().recv();
+                vec![0.0, 0.0]
+            }
             (Behaviour::Looks, TensorData::F32(pixels)) => vec![pixels[0], 0.0],
             (Behaviour::Panics, _) => panic!("the fake session panics, as it was told to"),
             _ => return Err(ModelError::Run { model: "fake".into(), cause: "it was told to fail".into() }),
@@ -192,6 +198,13 @@ pub(in crate::flow::infer) fn part(id: &str, plan: &Arc<Plan>, frames: Vec<Arc<F
         notes: vec![],
         plan: Arc::clone(plan),
         route: plan.routes().next().map(|(index, _)| index),
+    }
+}
+
+impl Crew {
+    /// How often something happened.
+    pub(in crate::flow::infer) fn count(&self, event: Event) -> u64 {
+        self.telemetry.count(event)
     }
 }
 

@@ -168,3 +168,6 @@ impl Desk<'_> {
         member.fed_by.iter().filter_map(feeding).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
