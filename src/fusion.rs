@@ -1,5 +1,8 @@
 //! Fusion: how the opinions of several models become one. Pure; shared by inspect and learn.
 
+pub mod boxes;
+pub mod maps;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
