@@ -1,6 +1,7 @@
 //! What a model's tensors mean: one file a task. Pure functions, no I/O, no clock.
 
 pub mod classification;
+pub mod detection;
 pub mod geometry;
 mod map;
 
@@ -150,9 +151,10 @@ pub(crate) fn first_output<'a>(
 /// # Errors
 /// One sentence naming the output and what is wrong with it: another count or type of numbers than the task reads, a
 /// number that is not finite or out of range.
-pub fn decode(passport: &Passport, outputs: &[Tensor], _geometry: &Geometry) -> Result<Findings, String> {
+pub fn decode(passport: &Passport, outputs: &[Tensor], geometry: &Geometry) -> Result<Findings, String> {
     match &passport.task {
         Task::Classification => classification::decode(passport, outputs),
+        Task::Detection(task) => detection::decode(passport, task, outputs, geometry),
         other => Err(format!("the task {} is not read yet", other.as_str())),
     }
 }
@@ -162,6 +164,7 @@ pub fn decode(passport: &Passport, outputs: &[Tensor], _geometry: &Geometry) -> 
 pub fn defect_score(findings: &Findings, passport: &Passport) -> Option<f64> {
     match findings {
         Findings::Classification { classes } => Some(classification::defect_score(classes, passport)),
+        Findings::Detection { detections } => Some(detection::defect_score(detections, passport)),
         _ => None,
     }
 }
@@ -171,6 +174,7 @@ pub fn defect_score(findings: &Findings, passport: &Passport) -> Option<f64> {
 pub fn classes(findings: &Findings) -> Vec<(&Name, f64)> {
     match findings {
         Findings::Classification { classes } => classes.iter().map(|class| (&class.label, class.probability)).collect(),
+        Findings::Detection { detections } => detection::classes(detections),
         _ => Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Reads a passport and finds everything that is wrong with it: the shape of the file first, then what must fit together.
 
+mod detection;
 mod image;
 mod task;
 

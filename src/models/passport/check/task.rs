@@ -14,6 +14,9 @@ pub(super) fn check(passport: &Passport, findings: &mut Findings<'_>) {
     if let (Task::Classification, Some(output)) = (&passport.task, passport.outputs.first()) {
         classification(output, passport.labels.names.len(), findings);
     }
+    if let Task::Detection(task) = &passport.task {
+        super::detection::check(task, passport, findings);
+    }
 }
 
 /// One number a label on the last axis; with a sigmoid, one number may stand for two labels.
