@@ -127,7 +127,9 @@ mod tests {
             std::thread::yield_now();
         }
         drop(held);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         drop(told);
         assert_eq!(order.iter().collect::<Vec<_>>(), [3, 2, 0, 1]);
     }

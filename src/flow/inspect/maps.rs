@@ -43,6 +43,7 @@ fn maps_of<'a>(plan: &Plan, panel: &Panel, voice: &Voice<'a>) -> Vec<&'a Arc<Map
 }
 
 /// The greatest value of the fused map of one frame, 0 to 1.
+#[expect(clippy::float_cmp, reason = "maps of the same part were made from the same numbers")]
 fn one_frame(plan: &Plan, panel: &Panel, seen: &[&Voice<'_>]) -> Result<f64, String> {
     let of_members: Vec<(usize, Vec<&Arc<Map>>)> =
         seen.iter().map(|voice| (voice.seat, maps_of(plan, panel, voice))).collect();
@@ -65,7 +66,9 @@ fn one_frame(plan: &Plan, panel: &Panel, seen: &[&Voice<'_>]) -> Result<f64, Str
         }
         if let Some(member) = panel.members.get(*seat) {
             let calibration = member.calibration;
-            most.iter_mut().for_each(|value| *value = narrow(calibration.apply(f64::from(*value))));
+            for value in &mut most {
+                *value = narrow(calibration.apply(f64::from(*value)));
+            }
         }
         pixels.push(most);
         names.push(Name::new(&format!("seat-{seat}")).map_err(|error| error.to_string())?);

@@ -49,12 +49,11 @@ struct Desk<'d> {
 impl Desk<'_> {
     /// Asks one seat all it is to be asked, given what the seats before it answered.
     async fn seat(&self, seat: usize, member: &Member, given: &[MemberAnswer]) -> Vec<MemberAnswer> {
-        let answers = match self.not_needed(member, given) {
-            Some(why) => vec![self.unasked(member, None, why)],
-            None => {
-                let questions = self.questions(member, given);
-                join_all(questions.into_iter().map(|question| self.answer(member, question))).await
-            }
+        let answers = if let Some(why) = self.not_needed(member, given) {
+            vec![self.crew.unasked(member.model, None, why)]
+        } else {
+            let questions = self.questions(member, given);
+            join_all(questions.into_iter().map(|question| self.answer(member, question))).await
         };
         answers.into_iter().map(|answer| MemberAnswer { member: seat, answer }).collect()
     }
@@ -65,7 +64,7 @@ impl Desk<'_> {
             Err((camera, Unanswered::Failed(why))) => {
                 return Answer { camera, ..self.crew.cannot_ask(self.part, member.model, why) };
             }
-            Err((camera, why)) => return self.unasked(member, camera, why),
+            Err((camera, why)) => return self.crew.unasked(member.model, camera, why),
         };
         let urgency = Urgency { required: member.required, value: member.value };
         let camera = question.frame.as_ref().map(|frame| frame.camera.clone());
@@ -79,11 +78,6 @@ impl Desk<'_> {
             },
         };
         Answer { crop, ..answer }
-    }
-
-    /// The answer of a seat that the plan itself passes over.
-    fn unasked(&self, member: &Member, camera: Option<Name>, why: Unanswered) -> Answer {
-        self.crew.unasked(member.model, camera, why)
     }
 
     /// Whether another member is so sure that this one is not asked: every one of its answers is.
