@@ -43,8 +43,8 @@ pub mod bound {
     pub const READINGS: usize = 256;
     /// Parts joined and waiting for a walker: a few, so that a slow model holds the cameras and not the memory.
     pub const PARTS: usize = 4;
-    /// Requests waiting at one model's thread: one runs, one is ready behind it for each part in flight.
-    pub const REQUESTS: usize = 4;
+    /// Requests waiting at one model's thread: the crops of a part, so that they can be answered in one run.
+    pub const REQUESTS: usize = 16;
     /// Verdicts waiting for the journal: one group commit, so that the disk is given whole groups.
     pub const VERDICTS: usize = 64;
     /// Frames waiting to be written as images: beyond it a frame is not kept, and counted.

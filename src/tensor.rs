@@ -88,6 +88,34 @@ macro_rules! elements {
                 }
             }
 
+            fn clear(&mut self) {
+                match self {
+                    $(Self::$variant(numbers) => numbers.clear(),)*
+                }
+            }
+
+            /// Puts numbers of the same type behind these; `None` when the type differs.
+            fn append(&mut self, other: &Self) -> Option<()> {
+                match (self, other) {
+                    $((Self::$variant(numbers), Self::$variant(others)) => numbers.extend_from_slice(others),)*
+                    _ => return None,
+                }
+                Some(())
+            }
+
+            /// Overwrites `kept` with the numbers in a range; `None` when there are not as many.
+            fn part(&self, range: std::ops::Range<usize>, kept: &mut Self) -> Option<()> {
+                match self {
+                    $(Self::$variant(numbers) => {
+                        let numbers = numbers.get(range)?;
+                        let kept = <$number>::numbers_of(kept);
+                        kept.clear();
+                        kept.extend_from_slice(numbers);
+                    })*
+                }
+                Some(())
+            }
+
             fn as_mut(&mut self) -> TensorDataMut<'_> {
                 match self {
                     $(Self::$variant(numbers) => TensorDataMut::$variant(numbers),)*
@@ -174,6 +202,45 @@ impl Tensor {
         Self { shape: shape.to_vec(), data: TensorData::zeros(element, shape.iter().product()) }
     }
 
+    /// Takes every row out: the first axis becomes 0 long.
+    pub fn clear(&mut self) {
+        if let Some(rows) = self.shape.first_mut() {
+            *rows = 0;
+            self.data.clear();
+        }
+    }
+
+    /// Puts the rows of `other` behind these: both agree in the element type and in every axis but the first.
+    ///
+    /// # Errors
+    /// A sentence with both shapes when they do not agree; the tensor is then unchanged.
+    pub fn append(&mut self, other: &Self) -> Result<(), String> {
+        let fits = self.shape.get(1..) == other.shape.get(1..) && self.shape.len() == other.shape.len();
+        let (Some(rows), true, true) = (self.shape.first_mut(), fits, self.data.element() == other.data.element())
+        else {
+            return Err(format!("a tensor of shape {:?} cannot go behind one of {:?}", other.shape, self.shape));
+        };
+        *rows += other.shape.first().copied().unwrap_or_default();
+        self.data.append(&other.data).ok_or_else(|| "the element types differ".into())
+    }
+
+    /// Overwrites `kept` with the rows of one of `many` equal parts along the first axis, counted from 0.
+    ///
+    /// # Errors
+    /// A sentence with the shape when the first axis cannot be parted so.
+    pub fn row(&self, (place, many): (usize, usize), kept: &mut Self) -> Result<(), String> {
+        let refuse = || format!("an answer of shape {:?} cannot be parted for a batch of {many}", self.shape);
+        let rows = self.shape.first().copied().ok_or_else(refuse)?;
+        if many == 0 || rows % many != 0 {
+            return Err(refuse());
+        }
+        let numbers = self.data.len() / many;
+        self.data.part(place * numbers..(place + 1) * numbers, &mut kept.data).ok_or_else(refuse)?;
+        kept.shape.clear();
+        kept.shape.extend(std::iter::once(rows / many).chain(self.shape.iter().skip(1).copied()));
+        Ok(())
+    }
+
     /// The length of each axis.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
@@ -243,6 +310,27 @@ mod tests {
         assert_eq!(refusal, "a tensor of shape [2, 3] wants Some(6) elements, there are 5");
         assert!(Tensor::new(vec![usize::MAX, 2], TensorData::F32(vec![])).is_err());
         assert_eq!(Tensor::zeros(&[1, 4], Element::Int64).data(), &TensorData::I64(vec![0; 4]));
+    }
+
+    #[test]
+    fn rows_go_behind_each_other_and_come_back_one_by_one() {
+        let row = |first: f32| Tensor::new(vec![1, 2], TensorData::F32(vec![first, first + 1.0])).unwrap();
+        let mut batch = Tensor::zeros(&[0, 2], Element::Float32);
+        batch.append(&row(1.0)).unwrap();
+        batch.append(&row(3.0)).unwrap();
+        assert_eq!((batch.shape(), batch.data()), (&[2, 2][..], &TensorData::F32(vec![1.0, 2.0, 3.0, 4.0])));
+        let mut kept = Tensor::zeros(&[0], Element::Uint8);
+        batch.row((1, 2), &mut kept).unwrap();
+        assert_eq!(kept, row(3.0));
+        assert_eq!(
+            batch.row((0, 3), &mut kept).unwrap_err(),
+            "an answer of shape [2, 2] cannot be parted for a batch of 3"
+        );
+        let narrow = Tensor::zeros(&[1, 3], Element::Float32);
+        assert_eq!(batch.append(&narrow).unwrap_err(), "a tensor of shape [1, 3] cannot go behind one of [2, 2]");
+        assert!(batch.append(&Tensor::zeros(&[1, 2], Element::Uint8)).is_err());
+        batch.clear();
+        assert_eq!(batch.shape(), [0, 2]);
     }
 
     #[test]

@@ -56,6 +56,11 @@ pub struct Passport {
     /// The graph's inputs, in the graph's order.
     #[schemars(length(min = 1))]
     pub inputs: Vec<Input>,
+    /// The most questions that are answered in one run: crops of a part, frames of several cameras. The first axis of
+    /// every input and output must then be open in the graph. Without it each question has a run of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 256))]
+    pub batch_up_to: Option<usize>,
     /// The outputs that are read, by name; the graph may have more.
     #[schemars(length(min = 1))]
     pub outputs: Vec<Output>,

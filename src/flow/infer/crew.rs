@@ -5,6 +5,8 @@
 //! whose thread has died, answers with one sentence. Requests wait in a queue of [`bound::REQUESTS`]; beyond it the
 //! asking walker waits. Knows nothing of routes.
 
+mod desk;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -12,19 +14,18 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::backend::Backend;
-use super::feed::{Feed, Question};
+use super::feed::Question;
 use super::session::Session;
 use super::turns::{Turns, Urgency};
 use super::walk;
-use crate::clock::milliseconds;
 use crate::config::{Provider, Runtime};
 use crate::flow::plan::{ModelIndex, Plan};
 use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Unanswered, Walked, bound};
 use crate::models::ModelError;
 use crate::models::passport::Model;
 use crate::name::Name;
-use crate::task;
 use crate::telemetry::{Event, Telemetry};
+use desk::Desk;
 
 /// The models of one plan, ready to be asked.
 #[derive(Debug)]
@@ -171,7 +172,7 @@ impl Seat {
         let spawned =
             std::thread::Builder::new().name(format!("model-{name}")).spawn(move || match Desk::open(&worker, open) {
                 Ok(desk) => {
-                    let placement = Arc::new(desk.session.placement().clone());
+                    let placement = Arc::new(desk.placement().clone());
                     if ready.send(Ok(placement)).is_ok() {
                         desk.serve(waiting, &turns);
                     }
@@ -233,57 +234,6 @@ fn at_once(runtime: &Runtime) -> usize {
     let alone = runtime.providers.first() == Some(&Provider::Cpu) || runtime.providers.is_empty();
     let natural = if alone { (cores / runtime.threads_per_session.max(1)).max(1) } else { usize::MAX };
     runtime.models_at_once.unwrap_or(natural)
-}
-
-/// What a model's thread works with.
-struct Desk {
-    model: Arc<Model>,
-    session: Box<dyn Session>,
-    feed: Feed,
-}
-
-impl Desk {
-    fn open(
-        model: &Arc<Model>,
-        open: impl FnOnce() -> Result<Box<dyn Session>, ModelError>,
-    ) -> Result<Self, ModelError> {
-        let refuse = |cause: String| ModelError::Run { model: model.passport.name.to_string(), cause };
-        let feed = Feed::new(model).map_err(refuse)?;
-        Ok(Self { model: Arc::clone(model), session: open()?, feed })
-    }
-
-    /// Replies to requests until all who could ask are gone. A question that nobody waits for any more is left alone.
-    fn serve(mut self, mut requests: mpsc::Receiver<Request>, turns: &Turns) {
-        while let Some(Request { question, urgency, asked, reply }) = requests.blocking_recv() {
-            if reply.is_closed() {
-                continue;
-            }
-            let turn = turns.take(urgency);
-            if reply.is_closed() {
-                continue;
-            }
-            let mut times = StageTimes { wait: milliseconds(asked.elapsed()), ..StageTimes::default() };
-            let findings = self.answer(&question, &mut times);
-            drop(turn);
-            // A walker that no longer waits has been dropped with its part: there is nobody to tell.
-            let _ = reply.send(Reply { findings, times });
-        }
-    }
-
-    /// A question to tensors, through the model, to findings; each step's time is kept even when the next one fails.
-    fn answer(&mut self, question: &Question, times: &mut StageTimes) -> Result<Findings, String> {
-        let name = &self.model.passport.name;
-        let begun = Instant::now();
-        let (inputs, geometry) = self.feed.fill(question).map_err(|why| format!("model {name}: {why}"))?;
-        let prepared = Instant::now();
-        times.prepare = milliseconds(prepared - begun);
-        let outputs = self.session.run(inputs);
-        let run = Instant::now();
-        times.run = milliseconds(run - prepared);
-        let findings = task::decode(&self.model.passport, outputs.map_err(|error| error.to_string())?, &geometry);
-        times.decode = milliseconds(run.elapsed());
-        findings.map_err(|why| format!("model {name}: {why}"))
-    }
 }
 
 #[cfg(test)]

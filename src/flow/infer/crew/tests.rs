@@ -34,6 +34,7 @@ struct Fake {
     signature: Signature,
     placement: Placement,
     answers: Vec<Tensor>,
+    runs: Arc<std::sync::Mutex<Vec<usize>>>,
 }
 
 impl Session for Fake {
@@ -46,19 +47,38 @@ impl Session for Fake {
     }
 
     fn run(&mut self, inputs: &[Tensor]) -> Result<&[Tensor], ModelError> {
-        let numbers = match (&self.behaviour, inputs[0].data()) {
-            (Behaviour::Says(numbers), _) => numbers.to_vec(),
-            (Behaviour::Waits(gate), _) => {
-                let _ = gate.lock().unwrap().recv();
-                vec![0.0, 0.0]
-            }
-            (Behaviour::Looks, TensorData::F32(pixels)) => vec![pixels[0], 0.0],
-            (Behaviour::Panics, _) => panic!("the fake session panics, as it was told to"),
-            _ => return Err(ModelError::Run { model: "fake".into(), cause: "it was told to fail".into() }),
-        };
-        self.answers = vec![Tensor::new(vec![1, 2], TensorData::F32(numbers)).unwrap()];
+        let rows = inputs[0].shape()[0];
+        self.runs.lock().unwrap().push(rows);
+        let pixels = inputs[0].float32().unwrap();
+        let mut numbers = Vec::new();
+        for row in pixels.chunks(pixels.len() / rows) {
+            numbers.extend(match &self.behaviour {
+                Behaviour::Says(numbers) => *numbers,
+                Behaviour::Waits(gate) => {
+                    let _ = gate.lock().unwrap().recv();
+                    [0.0, 0.0]
+                }
+                Behaviour::Looks => [row[0], 0.0],
+                Behaviour::Panics => panic!("the fake session panics, as it was told to"),
+                _ => return Err(ModelError::Run { model: "fake".into(), cause: "it was told to fail".into() }),
+            });
+        }
+        self.answers = vec![Tensor::new(vec![rows, 2], TensorData::F32(numbers)).unwrap()];
         Ok(&self.answers)
     }
+}
+
+/// A fake session, and how many questions each of its runs answered.
+pub(in crate::flow::infer) fn fake(behaviour: Behaviour) -> (Box<dyn Session>, Arc<std::sync::Mutex<Vec<usize>>>) {
+    let placement = Placement {
+        backend: "fake".into(),
+        version: "1".into(),
+        provider: "cpu".into(),
+        nodes: BTreeMap::new(),
+        fallback: Some("a fake is all there is".into()),
+    };
+    let (runs, answers) = (Arc::default(), Vec::new());
+    (Box::new(Fake { behaviour, signature: Signature::default(), placement, answers, runs: Arc::clone(&runs) }), runs)
 }
 
 pub(in crate::flow::infer) fn name(text: &str) -> Name {
@@ -66,7 +86,7 @@ pub(in crate::flow::infer) fn name(text: &str) -> Name {
 }
 
 /// A model that answers with two labels, `good` and `bad`.
-fn model(text: &str) -> Arc<Model> {
+pub(in crate::flow::infer) fn model(text: &str) -> Arc<Model> {
     let passport = format!(
         r#"
         schema = "kenpin.passport/1"
@@ -161,16 +181,7 @@ pub(in crate::flow::infer) fn crew(plan: &Plan, behaviours: &[Behaviour]) -> Cre
         let behaviour = behaviour.clone();
         Seat::start(model, &turns, &telemetry, move || match behaviour {
             Behaviour::Stopped => Err(ModelError::Run { model: "fake".into(), cause: "there is no such file".into() }),
-            behaviour => {
-                let placement = Placement {
-                    backend: "fake".into(),
-                    version: "1".into(),
-                    provider: "cpu".into(),
-                    nodes: BTreeMap::new(),
-                    fallback: Some("a fake is all there is".into()),
-                };
-                Ok(Box::new(Fake { behaviour, signature: Signature::default(), placement, answers: Vec::new() }))
-            }
+            behaviour => Ok(fake(behaviour).0),
         })
     };
     let seats = plan.models().iter().zip(behaviours).map(start).collect();
