@@ -1,7 +1,13 @@
 //! What a model's tensors mean: one file a task. Pure functions, no I/O, no clock.
 
+pub mod anomaly;
 pub mod classification;
+pub mod embedding;
 pub mod geometry;
+mod output;
+pub mod regression;
+pub mod segmentation;
+mod shown;
 
 use std::sync::Arc;
 
@@ -49,7 +55,8 @@ pub struct Area {
     pub label: Name,
     /// Its share of the frame's pixels, 0 to 1.
     pub share: f64,
-    /// The greatest probability of the label at any pixel, 0 to 1.
+    /// The greatest probability of the label, 0 to 1, that an area of the passport's `area_from` reaches; where that is 0,
+    /// the greatest at any pixel.
     pub peak: f64,
 }
 
@@ -60,7 +67,8 @@ pub struct Map {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Left, top, right and bottom of the rectangle it covers, in pixels of the frame.
+    /// Left, top, right and bottom of the rectangle it covers, in pixels of the frame; beyond the frame's edges by less
+    /// than a number's side.
     pub covers: [f64; 4],
     /// The numbers, `width * height` of them.
     pub numbers: Vec<f32>,
@@ -111,6 +119,8 @@ pub enum Findings {
     },
     /// The area of each label, in the passport's order.
     Segmentation {
+        /// The greatest probability of a defect, 0 to 1, that an area of the passport's `area_from` reaches.
+        score: f64,
         /// The areas.
         areas: Vec<Area>,
         /// For each label in the passport's order its probability at each pixel; it does not travel in messages.
@@ -161,9 +171,13 @@ pub(crate) fn first_output<'a>(
 /// # Errors
 /// One sentence naming the output and what is wrong with it: another count or type of numbers than the task reads, a
 /// number that is not finite or out of range.
-pub fn decode(passport: &Passport, outputs: &[Tensor], _geometry: &Geometry) -> Result<Findings, String> {
+pub fn decode(passport: &Passport, outputs: &[Tensor], geometry: &Geometry) -> Result<Findings, String> {
     match &passport.task {
         Task::Classification => classification::decode(passport, outputs),
+        Task::Embedding => embedding::decode(passport, outputs),
+        Task::Segmentation(task) => segmentation::decode(task, passport, outputs, geometry),
+        Task::Anomaly(task) => anomaly::decode(task, passport, outputs, geometry),
+        Task::Regression(task) => regression::decode(task, passport, outputs),
         other => Err(format!("the task {} is not read yet", other.as_str())),
     }
 }
@@ -171,8 +185,10 @@ pub fn decode(passport: &Passport, outputs: &[Tensor], _geometry: &Geometry) -> 
 /// The probability, 0 to 1, that findings give to any defect; `None` for findings that say nothing of defects.
 #[must_use]
 pub fn defect_score(findings: &Findings, passport: &Passport) -> Option<f64> {
-    match findings {
-        Findings::Classification { classes } => Some(classification::defect_score(classes, passport)),
+    match (findings, &passport.task) {
+        (Findings::Classification { classes }, _) => Some(classification::defect_score(classes, passport)),
+        (Findings::Segmentation { score, .. } | Findings::Anomaly { score, .. }, _) => Some(*score),
+        (Findings::Regression { values }, Task::Regression(task)) => regression::defect_score(values, task),
         _ => None,
     }
 }
@@ -182,6 +198,24 @@ pub fn defect_score(findings: &Findings, passport: &Passport) -> Option<f64> {
 pub fn classes(findings: &Findings) -> Vec<(&Name, f64)> {
     match findings {
         Findings::Classification { classes } => classes.iter().map(|class| (&class.label, class.probability)).collect(),
+        Findings::Segmentation { areas, .. } => areas.iter().map(|area| (&area.label, area.peak)).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A passport of a task: `task` is a key of the top or a table, `outputs` an inline table, `labels` keys of one.
+    pub(crate) fn passport(task: &str, outputs: &str, labels: &str) -> Passport {
+        let (key, table) = if task.starts_with('[') { ("", task) } else { (task, "") };
+        let labels = if labels.is_empty() { String::new() } else { format!("labels = {{ {labels} }}") };
+        let text = format!(
+            "schema = \"kenpin.passport/1\"\nname = \"m\"\n{key}\ndescription = \"d\"\ntier = \"teacher\"\n\
+             licence = \"MIT\"\norigin = \"o\"\ninputs = []\noutputs = [{outputs}]\n{labels}\n\
+             [file]\npath = \"m.onnx\"\nsha256 = \"\"\nir_version = 8\nopset = 13\n{table}"
+        );
+        toml_edit::de::from_str(&text).unwrap()
     }
 }
