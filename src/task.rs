@@ -14,7 +14,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::models::passport::{Output, Passport, Task};
+use crate::models::passport::{Passport, Task};
 use crate::name::Name;
 use crate::tensor::Tensor;
 use geometry::Geometry;
@@ -148,21 +148,6 @@ pub enum Findings {
         /// The lines.
         lines: Vec<TextLine>,
     },
-}
-
-/// The first output of a passport with its numbers.
-///
-/// # Errors
-/// One sentence when there is no output or it is not binary32.
-pub(crate) fn first_output<'a>(
-    passport: &'a Passport,
-    outputs: &'a [Tensor],
-) -> Result<(&'a Output, &'a [f32]), String> {
-    let (Some(output), Some(tensor)) = (passport.outputs.first(), outputs.first()) else {
-        return Err("there is no output to read".into());
-    };
-    let numbers = tensor.float32().map_err(|why| format!("output \"{}\": {why}", output.name))?;
-    Ok((output, numbers))
 }
 
 /// Turns a model's outputs, in the order of its passport, into findings. `geometry` leads from the pixels of the image
