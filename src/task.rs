@@ -1,16 +1,22 @@
 //! What a model's tensors mean: one file a task. Pure functions, no I/O, no clock.
 
+pub mod anomaly;
 pub mod classification;
 pub mod detection;
+pub mod embedding;
 pub mod geometry;
 mod map;
+mod output;
+pub mod regression;
+pub mod segmentation;
+mod shown;
 
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::models::passport::{Output, Passport, Task};
+use crate::models::passport::{Passport, Task};
 use crate::name::Name;
 use crate::tensor::Tensor;
 use geometry::Geometry;
@@ -52,7 +58,8 @@ pub struct Area {
     pub label: Name,
     /// Its share of the frame's pixels, 0 to 1.
     pub share: f64,
-    /// The greatest probability of the label at any pixel, 0 to 1.
+    /// The greatest probability of the label, 0 to 1, that an area of the passport's `area_from` reaches; where that is 0,
+    /// the greatest at any pixel.
     pub peak: f64,
 }
 
@@ -101,6 +108,8 @@ pub enum Findings {
     },
     /// The area of each label, in the passport's order.
     Segmentation {
+        /// The greatest probability of a defect, 0 to 1, that an area of the passport's `area_from` reaches.
+        score: f64,
         /// The areas.
         areas: Vec<Area>,
         /// For each label in the passport's order its probability at each pixel; it does not travel in messages.
@@ -130,21 +139,6 @@ pub enum Findings {
     },
 }
 
-/// The first output of a passport with its numbers.
-///
-/// # Errors
-/// One sentence when there is no output or it is not binary32.
-pub(crate) fn first_output<'a>(
-    passport: &'a Passport,
-    outputs: &'a [Tensor],
-) -> Result<(&'a Output, &'a [f32]), String> {
-    let (Some(output), Some(tensor)) = (passport.outputs.first(), outputs.first()) else {
-        return Err("there is no output to read".into());
-    };
-    let numbers = tensor.float32().map_err(|why| format!("output \"{}\": {why}", output.name))?;
-    Ok((output, numbers))
-}
-
 /// Turns a model's outputs, in the order of its passport, into findings. `geometry` leads from the pixels of the image
 /// input back to those of the frame; a model without an image input is given none of either.
 ///
@@ -155,6 +149,10 @@ pub fn decode(passport: &Passport, outputs: &[Tensor], geometry: &Geometry) -> R
     match &passport.task {
         Task::Classification => classification::decode(passport, outputs),
         Task::Detection(task) => detection::decode(passport, task, outputs, geometry),
+        Task::Embedding => embedding::decode(passport, outputs),
+        Task::Segmentation(task) => segmentation::decode(task, passport, outputs, geometry),
+        Task::Anomaly(task) => anomaly::decode(task, passport, outputs, geometry),
+        Task::Regression(task) => regression::decode(task, passport, outputs),
         other => Err(format!("the task {} is not read yet", other.as_str())),
     }
 }
@@ -162,9 +160,11 @@ pub fn decode(passport: &Passport, outputs: &[Tensor], geometry: &Geometry) -> R
 /// The probability, 0 to 1, that findings give to any defect; `None` for findings that say nothing of defects.
 #[must_use]
 pub fn defect_score(findings: &Findings, passport: &Passport) -> Option<f64> {
-    match findings {
-        Findings::Classification { classes } => Some(classification::defect_score(classes, passport)),
-        Findings::Detection { detections } => Some(detection::defect_score(detections, passport)),
+    match (findings, &passport.task) {
+        (Findings::Classification { classes }, _) => Some(classification::defect_score(classes, passport)),
+        (Findings::Detection { detections }, _) => Some(detection::defect_score(detections, passport)),
+        (Findings::Segmentation { score, .. } | Findings::Anomaly { score, .. }, _) => Some(*score),
+        (Findings::Regression { values }, Task::Regression(task)) => regression::defect_score(values, task),
         _ => None,
     }
 }
@@ -175,6 +175,24 @@ pub fn classes(findings: &Findings) -> Vec<(&Name, f64)> {
     match findings {
         Findings::Classification { classes } => classes.iter().map(|class| (&class.label, class.probability)).collect(),
         Findings::Detection { detections } => detection::classes(detections),
+        Findings::Segmentation { areas, .. } => areas.iter().map(|area| (&area.label, area.peak)).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A passport of a task: `task` is a key of the top or a table, `outputs` an inline table, `labels` keys of one.
+    pub(crate) fn passport(task: &str, outputs: &str, labels: &str) -> Passport {
+        let (key, table) = if task.starts_with('[') { ("", task) } else { (task, "") };
+        let labels = if labels.is_empty() { String::new() } else { format!("labels = {{ {labels} }}") };
+        let text = format!(
+            "schema = \"kenpin.passport/1\"\nname = \"m\"\n{key}\ndescription = \"d\"\ntier = \"teacher\"\n\
+             licence = \"MIT\"\norigin = \"o\"\ninputs = []\noutputs = [{outputs}]\n{labels}\n\
+             [file]\npath = \"m.onnx\"\nsha256 = \"\"\nir_version = 8\nopset = 13\n{table}"
+        );
+        toml_edit::de::from_str(&text).unwrap()
     }
 }

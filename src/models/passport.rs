@@ -153,7 +153,7 @@ pub struct Output {
     pub activation: Option<Activation>,
 }
 
-/// What turns an output into probabilities.
+/// What turns an output into probabilities, or a vector into one of length 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
@@ -161,8 +161,12 @@ pub enum Activation {
     Softmax,
     /// The logistic function of each number: the labels do not exclude each other.
     Sigmoid,
-    /// The numbers are probabilities already.
+    /// The numbers are probabilities already, and the labels exclude each other.
     None,
+    /// The numbers are probabilities already, and the labels do not exclude each other.
+    Independent,
+    /// A vector divided by its Euclidean length, for embeddings.
+    UnitLength,
 }
 
 /// The classes of a model.

@@ -4,7 +4,8 @@
 //! not said "good".
 
 use crate::models::passport::{Activation, Labels, Passport};
-use crate::task::{ClassScore, Findings, first_output};
+use crate::task::output::Answer;
+use crate::task::{ClassScore, Findings};
 use crate::tensor::Tensor;
 
 /// Reads the first output of a classifier.
@@ -12,18 +13,18 @@ use crate::tensor::Tensor;
 /// # Errors
 /// One sentence naming the output; see [`probabilities`].
 pub fn decode(passport: &Passport, outputs: &[Tensor]) -> Result<Findings, String> {
-    let (output, numbers) = first_output(passport, outputs)?;
-    let activation = output.activation.unwrap_or(Activation::None);
-    let probabilities = probabilities(numbers, activation, &passport.labels)
-        .map_err(|why| format!("output \"{}\": {why}", output.name))?;
+    let answer = Answer::first(passport, outputs)?;
+    let activation = answer.output.activation.unwrap_or(Activation::None);
+    let probabilities =
+        probabilities(&answer.float32(), activation, &passport.labels).map_err(|why| answer.told(&why))?;
     let scored = passport.labels.names.iter().cloned().zip(probabilities);
     Ok(Findings::Classification {
         classes: scored.map(|(label, probability)| ClassScore { label, probability }).collect(),
     })
 }
 
-/// Turns the numbers of a model's output into a probability for each label, in the labels' order; of two labels under a
-/// sigmoid one number is enough: the probability of the second.
+/// Turns the numbers of a model's output into a probability for each label, in the labels' order; of two labels one number
+/// is enough, but for a softmax: the probability of the second.
 ///
 /// Softmax is computed on `x - max(x)`, so that no exponential overflows; sigmoid is `1 / (1 + exp(-x))`.
 ///
@@ -31,33 +32,32 @@ pub fn decode(passport: &Passport, outputs: &[Tensor]) -> Result<Findings, Strin
 /// One sentence naming the value and its place: a count that differs from the labels', a number that is not finite, or,
 /// without an activation, one outside 0 to 1 (by more than 1e-4; smaller excess is rounding and is cut off).
 pub fn probabilities(numbers: &[f32], activation: Activation, labels: &Labels) -> Result<Vec<f64>, String> {
-    let single = activation == Activation::Sigmoid && numbers.len() == 1 && labels.names.len() == 2;
+    let single = activation != Activation::Softmax && numbers.len() == 1 && labels.names.len() == 2;
     if numbers.len() != labels.names.len() && !single {
         return Err(format!("the output has {} numbers, there are {} labels", numbers.len(), labels.names.len()));
     }
     if let Some(place) = numbers.iter().position(|number| !number.is_finite()) {
-        let (label, number) = (&labels.names[place], numbers[place]);
+        let (label, number) = (&labels.names[place + usize::from(single)], numbers[place]);
         return Err(format!("the output at place {place} (label {label}) is {number}, a finite number is wanted"));
     }
-    Ok(match activation {
+    let probabilities = match activation {
         Activation::Softmax => softmax(numbers),
-        Activation::Sigmoid if single => {
-            numbers.iter().map(|&number| sigmoid(number)).flat_map(|p| [1.0 - p, p]).collect()
-        }
         Activation::Sigmoid => numbers.iter().map(|&number| sigmoid(number)).collect(),
-        Activation::None => already_probabilities(numbers, labels)?,
-    })
+        Activation::None | Activation::Independent => already_probabilities(numbers, labels, single)?,
+        Activation::UnitLength => return Err("a vector of length 1 holds no probabilities".into()),
+    };
+    Ok(if single { probabilities.into_iter().flat_map(|p| [1.0 - p, p]).collect() } else { probabilities })
 }
 
 /// The probability, 0 to 1, that the scores of a classifier give to any defect.
 ///
-/// Labels that exclude each other (softmax, or probabilities out of the graph) add up; labels that do not (sigmoid)
-/// count by the greatest.
+/// Labels that exclude each other (softmax, none) add up; labels that do not (sigmoid, independent) count by the greatest.
 #[must_use]
 pub fn defect_score(classes: &[ClassScore], passport: &Passport) -> f64 {
     let defects = &passport.labels.defects;
     let probabilities = classes.iter().filter(|class| defects.contains(&class.label)).map(|class| class.probability);
-    let independent = passport.outputs.first().is_some_and(|output| output.activation == Some(Activation::Sigmoid));
+    let activation = passport.outputs.first().and_then(|output| output.activation);
+    let independent = matches!(activation, Some(Activation::Sigmoid | Activation::Independent));
     let score = if independent { probabilities.fold(0.0, f64::max) } else { probabilities.sum() };
     score.clamp(0.0, 1.0)
 }
@@ -81,11 +81,11 @@ pub(super) fn sigmoid(number: f32) -> f64 {
     }
 }
 
-fn already_probabilities(numbers: &[f32], labels: &Labels) -> Result<Vec<f64>, String> {
+fn already_probabilities(numbers: &[f32], labels: &Labels, single: bool) -> Result<Vec<f64>, String> {
     const ROUNDING: f32 = 1e-4;
     let outside = |number: &f32| !(-ROUNDING..=1.0 + ROUNDING).contains(number);
     if let Some(place) = numbers.iter().position(outside) {
-        let (label, number) = (&labels.names[place], numbers[place]);
+        let (label, number) = (&labels.names[place + usize::from(single)], numbers[place]);
         return Err(format!(
             "the output at place {place} (label {label}) is {number}, a probability from 0 to 1 is wanted"
         ));
@@ -110,33 +110,24 @@ mod tests {
     }
 
     fn passport(activation: Activation, labels: Labels) -> Passport {
-        let text = r#"
-            schema = "kenpin.passport/1"
-            name = "m"
-            task = "classification"
-            description = "d"
-            tier = "teacher"
-            licence = "MIT"
-            origin = "o"
-            inputs = []
-            [file]
-            path = "m.onnx"
-            sha256 = ""
-            ir_version = 8
-            opset = 13
-            [[outputs]]
-            name = "y"
-            shape = [1, 3]
-            element = "float32"
-            activation = "softmax"
-            [labels]
-            names = []
-            defects = []
-        "#;
-        let mut passport: Passport = toml_edit::de::from_str(text).unwrap();
+        let output = "{ name = \"y\", shape = [1, 0], element = \"float64\" }";
+        let mut passport = crate::task::tests::passport("task = \"classification\"", output, "");
         passport.outputs[0].activation = Some(activation);
         passport.labels = labels;
         passport
+    }
+
+    #[test]
+    fn labels_that_hold_at_once_count_by_the_greatest() {
+        use crate::tensor::TensorData;
+        let three = labels(&["good", "crack", "stain"], &["crack", "stain"]);
+        let score = |activation| {
+            let passport = passport(activation, three.clone());
+            let tensor = Tensor::new(vec![1, 3], TensorData::F64(vec![0.5, 0.25, 0.5])).unwrap();
+            let Findings::Classification { classes } = decode(&passport, &[tensor]).unwrap() else { unreachable!() };
+            defect_score(&classes, &passport)
+        };
+        assert_eq!((score(Activation::None), score(Activation::Independent)), (0.75, 0.5));
     }
 
     #[test]
@@ -176,7 +167,13 @@ mod tests {
             told(&[0.5, 1.5], Activation::None),
             "the output at place 1 (label bad) is 1.5, a probability from 0 to 1 is wanted"
         );
-        assert_eq!(told(&[0.5], Activation::None), "the output has 1 numbers, there are 2 labels");
+        assert_eq!(told(&[0.5], Activation::Softmax), "the output has 1 numbers, there are 2 labels");
+        assert_eq!(
+            told(&[f32::NAN], Activation::Independent),
+            "the output at place 0 (label bad) is NaN, a finite number is wanted"
+        );
+        assert_eq!(told(&[1.0, 0.0], Activation::UnitLength), "a vector of length 1 holds no probabilities");
+        assert_eq!(probabilities(&[0.25], Activation::None, &two).unwrap(), [0.75, 0.25]);
         assert_eq!(probabilities(&[-0.000_05, 1.0], Activation::None, &two).unwrap(), [0.0, 1.0]);
         assert_eq!(probabilities(&[0.0], Activation::Sigmoid, &two).unwrap(), [0.5, 0.5], "one number for two labels");
     }

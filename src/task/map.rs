@@ -7,7 +7,8 @@ pub struct Map {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Left, top, right and bottom of the rectangle it covers, in pixels of the frame.
+    /// Left, top, right and bottom of the rectangle it covers, in pixels of the frame; beyond the frame's edges by less
+    /// than a number's side.
     pub covers: [f64; 4],
     /// The numbers, `width * height` of them.
     pub numbers: Vec<f32>,

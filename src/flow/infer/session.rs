@@ -96,9 +96,27 @@ impl Signature {
     }
 }
 
+/// The runtime's word for a type that Kenpin has no tensors of, with the way round it for the two that are met.
+fn unfed(word: &str) -> String {
+    let lower = word.to_lowercase();
+    if lower.contains("sequence") || lower.contains("map") {
+        "a sequence of maps: export the model again with `zipmap=False` (skl2onnx: `options={\"zipmap\": False}`)"
+            .into()
+    } else if lower.contains("string") {
+        "string, which no tensor of Kenpin holds: turn texts into numbers before the graph (scikit-learn: \
+         `OrdinalEncoder`) and list them as `one_of` in the passport"
+            .into()
+    } else {
+        word.to_owned()
+    }
+}
+
 /// What differs first between a port and what the passport says of it: the thing, the value seen, the value wanted. An
 /// axis that the graph leaves open, or the passport (as 0), fits any length.
 fn difference(port: &Port, shape: &[usize], element: Element) -> Option<(&'static str, String, String)> {
+    if let PortElement::Other(word) = &port.element {
+        return Some(("element type", unfed(word), element.to_string()));
+    }
     let fits = port.shape.len() == shape.len()
         && port.shape.iter().zip(shape).all(|(seen, wanted)| *wanted == 0 || seen.is_none_or(|seen| seen == *wanted));
     if !fits {

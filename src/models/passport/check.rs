@@ -1,7 +1,10 @@
 //! Reads a passport and finds everything that is wrong with it: the shape of the file first, then what must fit together.
 
+mod anomaly;
 mod detection;
 mod image;
+mod regression;
+mod segmentation;
 mod task;
 
 use std::collections::BTreeSet;
@@ -55,6 +58,7 @@ fn passport<'d>(document: &'d Document, folder: &FilePath) -> (Option<Passport>,
         for (index, input) in passport.inputs.iter().enumerate() {
             self::input(input, &Path::of(&["inputs"]).then(index), &mut findings);
         }
+        frame_sizes(passport, &mut findings);
         labels(&passport.labels, &mut findings);
         task::check(passport, &mut findings);
     }
@@ -126,6 +130,20 @@ fn input(input: &Input, table: &Path, findings: &mut Findings<'_>) {
         Input::Constant(input) => holds(&input.shape, input.values.len(), table, findings),
         Input::Text(input) => text(input, table, findings),
         Input::Findings(_) => {}
+    }
+}
+
+/// The size of a frame is told to models that look at one.
+fn frame_sizes(passport: &Passport, findings: &mut Findings<'_>) {
+    if passport.inputs.iter().any(|input| input.image().is_some()) {
+        return;
+    }
+    for (index, input) in passport.inputs.iter().enumerate() {
+        if let Input::FrameSize(input) = input {
+            let path = Path::of(&["inputs"]).then(index).then("kind");
+            let message = format!("input \"{}\" tells the size of a frame, but no input is an image", input.name);
+            findings.value(&path, message, "want this kind only beside `kind = \"image\"`");
+        }
     }
 }
 

@@ -55,7 +55,11 @@ impl Task {
 
     /// Whether an answer holds a probability of a defect, so that the model can be a member of a panel.
     #[must_use]
-    pub const fn judges(&self) -> bool {
-        !matches!(self, Self::Embedding | Self::TextDetection(_) | Self::TextRecognition(_))
+    pub fn judges(&self) -> bool {
+        match self {
+            Self::Classification | Self::Detection(_) | Self::Segmentation(_) | Self::Anomaly(_) => true,
+            Self::Regression(regression) => regression.has_limits(),
+            Self::Embedding | Self::TextDetection(_) | Self::TextRecognition(_) => false,
+        }
     }
 }

@@ -1,0 +1,3 @@
+//! Families: models of every form in use, from a passport alone, number by number against their references in Python.
+
+mod tasks;
