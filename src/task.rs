@@ -4,6 +4,7 @@ pub mod classification;
 pub mod detection;
 pub mod geometry;
 mod map;
+pub mod text;
 
 use std::sync::Arc;
 
@@ -155,6 +156,8 @@ pub fn decode(passport: &Passport, outputs: &[Tensor], geometry: &Geometry) -> R
     match &passport.task {
         Task::Classification => classification::decode(passport, outputs),
         Task::Detection(task) => detection::decode(passport, task, outputs, geometry),
+        Task::TextDetection(task) => text::detect(passport, task, outputs, geometry),
+        Task::TextRecognition(task) => text::recognise(passport, task, outputs),
         other => Err(format!("the task {} is not read yet", other.as_str())),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::prepare::Preparation;
 use super::session::{Tensor, TensorDataMut};
+use super::tokens::Texts;
 use crate::flow::{Findings, Frame, Reading};
 use crate::models::passport::input::{Finding, FindingsInput, FrameSize, FrameSizeInput, ReadingValue, ReadingsInput};
 use crate::models::passport::{Input, Model};
@@ -46,6 +47,7 @@ pub struct Feed {
     inputs: Vec<Input>,
     tensors: Vec<Tensor>,
     preparation: Preparation,
+    texts: Texts,
 }
 
 impl Feed {
@@ -57,13 +59,11 @@ impl Feed {
         let inputs = model.passport.inputs.clone();
         let mut tensors: Vec<_> = inputs.iter().map(|input| Tensor::zeros(input.shape(), input.element())).collect();
         for (input, tensor) in inputs.iter().zip(&mut tensors) {
-            match input {
-                Input::Constant(constant) => fill(tensor, constant.values.iter().copied(), &constant.name)?,
-                Input::Text(text) => return Err(format!("input \"{}\": text is not fed yet", text.name)),
-                _ => {}
+            if let Input::Constant(constant) = input {
+                fill(tensor, constant.values.iter().copied(), &constant.name)?;
             }
         }
-        Ok(Self { inputs, tensors, preparation: Preparation::new(&model.passport.images())? })
+        Ok(Self { inputs, tensors, preparation: Preparation::new(&model.passport.images())?, texts: Texts::new(model)? })
     }
 
     /// Fills the tensors for one question. They hold until the next call; the geometry leads from the first image input
@@ -94,6 +94,7 @@ impl Feed {
                 Input::Findings(findings) => stacked(findings, &question.found, tensor).map_err(told)?,
             }
         }
+        self.texts.fill(&question.readings, &mut self.tensors)?;
         Ok((&self.tensors, geometry))
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn check(passport: &Passport, findings: &mut Findings<'_>) {
     if let Task::Detection(task) = &passport.task {
         super::detection::check(task, passport, findings);
     }
+    super::text::task(passport, findings);
 }
 
 /// One number a label on the last axis; with a sigmoid, one number may stand for two labels.
