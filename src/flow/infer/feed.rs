@@ -63,7 +63,12 @@ impl Feed {
                 fill(tensor, constant.values.iter().copied(), &constant.name)?;
             }
         }
-        Ok(Self { inputs, tensors, preparation: Preparation::new(&model.passport.images())?, texts: Texts::new(model)? })
+        Ok(Self {
+            inputs,
+            tensors,
+            preparation: Preparation::new(&model.passport.images())?,
+            texts: Texts::new(model)?,
+        })
     }
 
     /// Fills the tensors for one question. They hold until the next call; the geometry leads from the first image input

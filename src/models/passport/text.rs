@@ -64,7 +64,9 @@ impl Characters {
         match self {
             Self::Listed(characters) => Ok(characters),
             Self::File(CharactersFile { characters: Some(characters), .. }) => Ok(characters),
-            Self::File(file) => Err(format!("the characters of {} were not read with the passport", file.path.display())),
+            Self::File(file) => {
+                Err(format!("the characters of {} were not read with the passport", file.path.display()))
+            }
         }
     }
 }

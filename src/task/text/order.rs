@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn rows_come_from_above_and_their_lines_from_the_left() {
-        let lines = vec![line("d", [60.0, 24.0]), line("b", [60.0, 0.0]), line("a", [0.0, 4.0]), line("c", [0.0, 26.0])];
+        let lines =
+            vec![line("d", [60.0, 24.0]), line("b", [60.0, 0.0]), line("a", [0.0, 4.0]), line("c", [0.0, 26.0])];
         let free = TextLine { text: "free".into(), confidence: 0.5, corners: None };
         let ordered = in_reading_order(lines.into_iter().chain([free]).collect());
         let texts: Vec<&str> = ordered.iter().map(|line| line.text.as_str()).collect();

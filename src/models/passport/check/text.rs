@@ -144,12 +144,7 @@ pub(super) fn characters_file(passport: &mut Passport) -> Option<(&mut Character
 }
 
 /// Reads the file of characters beside the passport, if it is the one the passport speaks of.
-pub(super) fn read_characters(
-    file: &mut CharactersFile,
-    table: &Path,
-    folder: &FilePath,
-    findings: &mut Findings<'_>,
-) {
+pub(super) fn read_characters(file: &mut CharactersFile, table: &Path, folder: &FilePath, findings: &mut Findings<'_>) {
     let path = folder.join(&file.path);
     let shown = path.display();
     let mut bytes = Vec::new();
