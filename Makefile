@@ -44,7 +44,7 @@ lint: ## format, clippy, docs and (where installed) cargo deny, all with warning
 
 features: ## each cargo feature alone, and none, only checked
 	cargo check --locked --no-default-features
-	for feature in ort tract broker; do cargo check --locked --no-default-features --features $$feature; done
+	for feature in ort tokenizers tract broker; do cargo check --locked --no-default-features --features $$feature; done
 
 models: ## train the ELPV models anew (Python, PyTorch; about 45 CPU-minutes, an estimate)
 	$(MAKE) -C models/recipe all

@@ -10,6 +10,7 @@ mod output;
 pub mod regression;
 pub mod segmentation;
 mod shown;
+pub mod text;
 
 use std::sync::Arc;
 
@@ -153,7 +154,8 @@ pub fn decode(passport: &Passport, outputs: &[Tensor], geometry: &Geometry) -> R
         Task::Segmentation(task) => segmentation::decode(task, passport, outputs, geometry),
         Task::Anomaly(task) => anomaly::decode(task, passport, outputs, geometry),
         Task::Regression(task) => regression::decode(task, passport, outputs),
-        other => Err(format!("the task {} is not read yet", other.as_str())),
+        Task::TextDetection(task) => text::detect(passport, task, outputs, geometry),
+        Task::TextRecognition(task) => text::recognise(passport, task, outputs),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod library;
 mod ort;
 pub mod prepare;
 pub mod session;
+mod tokens;
 #[cfg(feature = "tract")]
 mod tract;
 pub mod turns;

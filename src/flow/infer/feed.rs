@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::prepare::Preparation;
 use super::session::Tensor;
+use super::tokens::Texts;
 use crate::flow::{Findings, Frame, Reading};
 use crate::models::passport::{Input, Model};
 use crate::name::Name;
@@ -43,6 +44,7 @@ pub struct Feed {
     inputs: Vec<Input>,
     tensors: Vec<Tensor>,
     preparation: Preparation,
+    texts: Texts,
 }
 
 impl Feed {
@@ -54,15 +56,16 @@ impl Feed {
         let inputs = model.passport.inputs.clone();
         let mut tensors: Vec<_> = inputs.iter().map(|input| Tensor::zeros(input.shape(), input.element())).collect();
         for (input, tensor) in inputs.iter().zip(&mut tensors) {
-            match input {
-                Input::Constant(constant) => {
-                    numbers::constant(constant, tensor).map_err(|why| format!("input \"{}\": {why}", constant.name))?
-                }
-                Input::Text(text) => return Err(format!("input \"{}\": text is not fed yet", text.name)),
-                _ => {}
+            if let Input::Constant(constant) = input {
+                numbers::constant(constant, tensor).map_err(|why| format!("input \"{}\": {why}", constant.name))?;
             }
         }
-        Ok(Self { inputs, tensors, preparation: Preparation::new(&model.passport.images())? })
+        Ok(Self {
+            inputs,
+            tensors,
+            preparation: Preparation::new(&model.passport.images())?,
+            texts: Texts::new(model)?,
+        })
     }
 
     /// Fills the tensors for one question. They hold until the next call; the geometry leads from the first image input
@@ -93,6 +96,7 @@ impl Feed {
                 Input::Findings(findings) => numbers::findings(findings, &question.found, tensor).map_err(told)?,
             }
         }
+        self.texts.fill(&question.readings, &mut self.tensors)?;
         Ok((&self.tensors, geometry))
     }
 }

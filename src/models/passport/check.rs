@@ -6,6 +6,7 @@ mod image;
 mod regression;
 mod segmentation;
 mod task;
+mod text;
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path as FilePath};
@@ -50,8 +51,9 @@ fn passport<'d>(document: &'d Document, folder: &FilePath) -> (Option<Passport>,
         }
         return (None, findings);
     }
-    let (passport, mut findings) = schema::read::<Passport>(document);
-    if let Some(passport) = &passport {
+    let (mut passport, mut findings) = schema::read::<Passport>(document);
+    if let Some(passport) = &mut passport {
+        characters(passport, folder, &mut findings);
         name(passport, folder, &mut findings);
         stays_inside(passport, &mut findings);
         unique_names(passport, &mut findings);
@@ -97,14 +99,26 @@ fn stays_inside(passport: &Passport, findings: &mut Findings<'_>) {
     }
 }
 
-fn inside(file: &FilePath, path: &Path, findings: &mut Findings<'_>) {
+/// The characters of a recogniser, where they stand in a file of the model's folder.
+fn characters(passport: &mut Passport, folder: &FilePath, findings: &mut Findings<'_>) {
+    if let Some((file, table)) = text::characters_file(passport)
+        && inside(&file.path, &table.then("path"), findings)
+    {
+        text::read_characters(file, &table, folder, findings);
+    }
+}
+
+/// Whether a file lies in the model's folder; it is a finding when it does not.
+fn inside(file: &FilePath, path: &Path, findings: &mut Findings<'_>) -> bool {
     let plain = file.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-    if !plain || file.file_name().is_none() {
+    let inside = plain && file.file_name().is_some();
+    if !inside {
         let message = format!("{} is {:?}", findings.document().describe(path), file.display().to_string());
         findings
             .value(path, message, "want a file inside the model's folder")
             .help("a model travels as one folder: no absolute path, no `..`");
     }
+    inside
 }
 
 fn unique_names(passport: &Passport, findings: &mut Findings<'_>) {
@@ -128,7 +142,7 @@ fn input(input: &Input, table: &Path, findings: &mut Findings<'_>) {
         Input::FrameSize(input) => holds(&input.shape, input.values.len(), table, findings),
         Input::Readings(input) => holds(&input.shape, input.values.len(), table, findings),
         Input::Constant(input) => holds(&input.shape, input.values.len(), table, findings),
-        Input::Text(input) => text(input, table, findings),
+        Input::Text(input) => text::input(input, table, findings),
         Input::Findings(_) => {}
     }
 }
@@ -153,18 +167,6 @@ fn holds(shape: &[usize], values: usize, table: &Path, findings: &mut Findings<'
         let path = table.then("shape");
         let message = format!("{} is {shape:?}", findings.document().describe(&path));
         findings.value(&path, message, format!("want a shape that holds the {values} numbers of `values`"));
-    }
-}
-
-/// The longest text, in tokens: far beyond any encoder of sensor lines.
-const MAX_TOKENS: usize = 65_536;
-
-/// One text of a fixed length, in whole numbers.
-fn text(input: &TextInput, table: &Path, findings: &mut Findings<'_>) {
-    let path = table.then("shape");
-    if !matches!(input.shape.as_slice(), &[1, length] if (1..=MAX_TOKENS).contains(&length)) {
-        let message = format!("{} is {:?}", findings.document().describe(&path), input.shape);
-        findings.value(&path, message, format!("want [1, length], the length from 1 to {MAX_TOKENS} tokens"));
     }
 }
 

@@ -212,16 +212,34 @@ pub struct TextInput {
     pub part: TokenPart,
     /// The number that fills the end of a shorter text.
     pub padding: i64,
+    /// The text that stands for none when no reading has the key; without it the model gives no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// What a text is cut into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tokens {
-    /// The bytes of its UTF-8, each as its number.
-    Bytes,
+    /// The bytes of its UTF-8; written `{ bytes = {} }` where each is its own number.
+    Bytes(Bytes),
     /// As a `tokenizer.json` of the Hugging Face format says (`WordPiece`, BPE, Unigram).
     Tokenizer(TokenizerFile),
+}
+
+/// Which number stands for a byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bytes {
+    /// Added to each byte, as where the first tokens mean the start and the end.
+    #[serde(default)]
+    pub offset: i32,
+    /// How many values of a byte the model knows, from 0 on; all 256 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<u16>,
+    /// The token of every other byte; with `known` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<i64>,
 }
 
 /// A tokenizer's file and its identity.

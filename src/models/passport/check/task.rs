@@ -27,6 +27,7 @@ pub(super) fn check(passport: &Passport, findings: &mut Findings<'_>) {
     if let Task::Detection(task) = &passport.task {
         super::detection::check(task, passport, findings);
     }
+    super::text::task(passport, findings);
 }
 
 /// Only a vector has a length.
