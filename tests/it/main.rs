@@ -7,6 +7,7 @@ mod check;
 mod cli;
 mod conformance;
 mod crew;
+mod families;
 mod house;
 mod journal;
 mod mqtt;
