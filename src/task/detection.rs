@@ -15,6 +15,7 @@ mod distribution;
 mod keep;
 mod masks;
 mod outputs;
+mod probiou;
 pub(crate) mod rows;
 mod scores;
 

@@ -23,6 +23,9 @@ pub struct Detection {
     /// Whether a box also suppresses boxes of other labels (class-agnostic suppression).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub across_labels: bool,
+    /// How the overlap of oriented boxes is measured.
+    #[serde(default, skip_serializing_if = "OrientedOverlap::is_exact")]
+    pub oriented_overlap: OrientedOverlap,
     /// Whether a box counts once for each label whose confidence is high enough, rather than for its best label only; for
     /// heads that give a score for each label.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -38,6 +41,27 @@ pub struct Detection {
 
 const fn most() -> usize {
     300
+}
+
+/// How the overlap of oriented boxes is measured, and what suppresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrientedOverlap {
+    /// The intersection over union of the boxes; a box that is suppressed suppresses no other.
+    #[default]
+    Exact,
+    /// One less the Hellinger distance of the normal distributions that the boxes stand for (Llerena et al., "Gaussian
+    /// Bounding Boxes and Probabilistic Intersection-over-Union", 2021); every better box suppresses, suppressed or not. As
+    /// Ultralytics does for its oriented boxes: of neighbours it suppresses more than the exact overlap.
+    Probiou,
+}
+
+impl OrientedOverlap {
+    /// Whether it is what holds when nothing is said.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact)
+    }
 }
 
 /// The form of a detector's outputs. A form without keys reads the first output of the passport.

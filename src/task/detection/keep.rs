@@ -7,9 +7,9 @@
 use std::cmp::Ordering;
 
 use crate::fusion::boxes::{BoxFusion, Candidate, Member, Shape};
-use crate::models::passport::detection::Detection;
+use crate::models::passport::detection::{Detection, OrientedOverlap};
 
-use super::Found;
+use super::{Found, probiou};
 
 /// Suppresses what overlaps better boxes, where the passport says so, and brings the rest into order.
 ///
@@ -18,6 +18,9 @@ use super::Found;
 pub(super) fn keep(mut found: Vec<Found>, task: &Detection) -> Result<Vec<Found>, String> {
     found.sort_unstable_by(order);
     let Some(iou_above) = task.overlap_up_to else { return Ok(found) };
+    if task.oriented_overlap == OrientedOverlap::Probiou {
+        return Ok(probiou::suppress(found, iou_above, task.across_labels));
+    }
     let candidates: Vec<Candidate> = found
         .iter()
         .map(|found| Candidate {

@@ -227,6 +227,17 @@ impl<'c> Check<'c, '_> {
             let message = format!("{} is true, but nothing is suppressed", self.findings.document().describe(&path));
             self.findings.key(&path, message, "belongs to `overlap_up_to`");
         }
+        let turned = match &self.task.head {
+            Head::Yolov8Obb => true,
+            Head::Rows(rows) => rows.columns.contains(&Column::Angle),
+            _ => false,
+        };
+        if !self.task.oriented_overlap.is_exact() && (!turned || self.task.overlap_up_to.is_none()) {
+            let path = self.table.then("oriented_overlap");
+            let nothing = if turned { "nothing is suppressed" } else { "the boxes of this head have no angle" };
+            let message = format!("{} is \"probiou\", but {nothing}", self.findings.document().describe(&path));
+            self.findings.key(&path, message, "belongs to oriented boxes with `overlap_up_to`");
+        }
         if self.task.every_label && !self.task.head.scores_labels() {
             let path = self.table.then("every_label");
             let head = self.task.head.as_str();
