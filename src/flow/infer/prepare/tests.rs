@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::*;
 use crate::flow::PixelFormat;
 use crate::flow::pool::Pool;
-use crate::models::passport::Fit;
+use crate::models::passport::{Anchor, Filter, Fit, ImageInput as Input};
 
 #[derive(Deserialize)]
 struct Case {

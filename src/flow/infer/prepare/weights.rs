@@ -115,12 +115,14 @@ impl<W: Weight> Weights<W> {
     }
 
     /// What the sample `place` of the target is made of.
+    #[inline]
     pub(super) fn of(&self, place: usize) -> (Taps, &[W]) {
         let taps = self.taps[place];
         (taps, &self.weights[place * self.room..][..taps.count])
     }
 
     /// All taps, in the order of the target.
+    #[inline]
     pub(super) fn taps(&self) -> &[Taps] {
         &self.taps
     }
