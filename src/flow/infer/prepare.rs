@@ -295,9 +295,23 @@ trait Laid: Sample {
     /// The resampler of such samples.
     fn resampler(input: &mut PreparedInput) -> &mut Resampler<Self>;
     /// Lays out numbers of 8 bits.
-    fn lay_bytes(input: &mut PreparedInput, view: &View<'_, Self>, window: Window, fresh: bool, lines: [Line; 3], numbers: &mut [u8]);
+    fn lay_bytes(
+        input: &mut PreparedInput,
+        view: &View<'_, Self>,
+        window: Window,
+        fresh: bool,
+        lines: [Line; 3],
+        numbers: &mut [u8],
+    );
     /// Lays out numbers of 16 bits.
-    fn lay_halves(input: &mut PreparedInput, view: &View<'_, Self>, window: Window, fresh: bool, lines: [Line; 3], numbers: &mut [f16]);
+    fn lay_halves(
+        input: &mut PreparedInput,
+        view: &View<'_, Self>,
+        window: Window,
+        fresh: bool,
+        lines: [Line; 3],
+        numbers: &mut [f16],
+    );
 }
 
 impl Laid for u8 {
@@ -311,7 +325,14 @@ impl Laid for u8 {
         &mut input.levels
     }
 
-    fn lay_bytes(input: &mut PreparedInput, view: &View<'_, Self>, window: Window, fresh: bool, _: [Line; 3], numbers: &mut [u8]) {
+    fn lay_bytes(
+        input: &mut PreparedInput,
+        view: &View<'_, Self>,
+        window: Window,
+        fresh: bool,
+        _: [Line; 3],
+        numbers: &mut [u8],
+    ) {
         let tables = std::mem::take(&mut input.bytes);
         if let [one, two, three] = tables.as_slice() {
             input.lay(view, window, fresh, [one, two, three], numbers);
@@ -319,7 +340,14 @@ impl Laid for u8 {
         input.bytes = tables;
     }
 
-    fn lay_halves(input: &mut PreparedInput, view: &View<'_, Self>, window: Window, fresh: bool, _: [Line; 3], numbers: &mut [f16]) {
+    fn lay_halves(
+        input: &mut PreparedInput,
+        view: &View<'_, Self>,
+        window: Window,
+        fresh: bool,
+        _: [Line; 3],
+        numbers: &mut [f16],
+    ) {
         let tables = std::mem::take(&mut input.halves);
         if let [one, two, three] = tables.as_slice() {
             input.lay(view, window, fresh, [one, two, three], numbers);
@@ -339,11 +367,25 @@ impl Laid for u16 {
         &mut input.words
     }
 
-    fn lay_bytes(input: &mut PreparedInput, view: &View<'_, Self>, window: Window, fresh: bool, lines: [Line; 3], numbers: &mut [u8]) {
+    fn lay_bytes(
+        input: &mut PreparedInput,
+        view: &View<'_, Self>,
+        window: Window,
+        fresh: bool,
+        lines: [Line; 3],
+        numbers: &mut [u8],
+    ) {
         input.lay(view, window, fresh, lines, numbers);
     }
 
-    fn lay_halves(input: &mut PreparedInput, view: &View<'_, Self>, window: Window, fresh: bool, lines: [Line; 3], numbers: &mut [f16]) {
+    fn lay_halves(
+        input: &mut PreparedInput,
+        view: &View<'_, Self>,
+        window: Window,
+        fresh: bool,
+        lines: [Line; 3],
+        numbers: &mut [f16],
+    ) {
         input.lay(view, window, fresh, lines, numbers);
     }
 }

@@ -22,24 +22,14 @@ pub(super) struct Window {
 impl Window {
     /// The same as numbers.
     pub(super) fn rectangle(self) -> Rectangle {
-        Rectangle {
-            left: self.left as f64,
-            top: self.top as f64,
-            width: self.width as f64,
-            height: self.height as f64,
-        }
+        Rectangle { left: self.left as f64, top: self.top as f64, width: self.width as f64, height: self.height as f64 }
     }
 }
 
 /// What part of a picture is meant, and where it goes in the input; both sizes as width and height.
 ///
 /// The sides of a letterbox are rounded as Python's `round`, its border is halved as Ultralytics halves it.
-pub(super) fn fit(
-    fit: Fit,
-    anchor: Anchor,
-    picture: (usize, usize),
-    input: (usize, usize),
-) -> (Rectangle, Window) {
+pub(super) fn fit(fit: Fit, anchor: Anchor, picture: (usize, usize), input: (usize, usize)) -> (Rectangle, Window) {
     let (picture_width, picture_height) = (picture.0 as f64, picture.1 as f64);
     let (width, height) = (input.0 as f64, input.1 as f64);
     let whole = Rectangle { left: 0.0, top: 0.0, width: picture_width, height: picture_height };

@@ -4,8 +4,8 @@
 //! 2.2.3). Pixels come from the two by two nearest, the frame's edge goes on outside of it. The picture is as large as the
 //! quadrilateral's longest sides.
 
-use super::resample::Sample;
 use super::Frame;
+use super::resample::Sample;
 
 /// What rectifies, with its buffers.
 #[derive(Debug, Default)]
