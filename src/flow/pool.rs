@@ -28,9 +28,17 @@ impl Pool {
     /// A buffer of `bytes` bytes with unspecified content: an idle one where there is one, else a new one.
     #[must_use]
     pub fn take(&self, bytes: usize) -> Pooled {
-        let idle = self.shelf.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut words = idle.unwrap_or_default();
-        words.resize(bytes.div_ceil(2), 0);
+        let wanted = bytes.div_ceil(2);
+        let mut idle = self.shelf.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // One of the same length needs no zeroes written behind what it holds.
+        let same = idle.iter().rposition(|words| words.len() == wanted);
+        let taken = match same {
+            Some(place) => Some(idle.swap_remove(place)),
+            None => idle.pop(),
+        };
+        drop(idle);
+        let mut words = taken.unwrap_or_default();
+        words.resize(wanted, 0);
         Pooled { words, bytes, home: Arc::clone(&self.shelf) }
     }
 

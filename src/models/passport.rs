@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::ConfigError;
 use crate::name::Name;
 pub use crate::tensor::Element;
-pub use input::{Colour, Filter, Fit, ImageInput, Input, Layout};
+pub use input::{Anchor, Colour, Filter, Fit, ImageInput, Input, Layout};
 pub use task::Task;
 
 /// The schema this build writes; it reads this one and older.

@@ -2,8 +2,12 @@
 //!
 //! PNG, JPEG, BMP and TIFF, told apart by their first bytes. Grey and colour of 8 and 16 bits are decoded straight into
 //! the pooled buffer. Palettes, fewer bits than 8 and CMYK are expanded by the decoder; an alpha channel is left out, not
-//! blended; floating point is refused, for its range is not known.
+//! blended; floating point is refused, for its range is not known. What a file says of the camera's orientation (EXIF)
+//! is not applied.
 
+mod jpeg;
+
+use std::io::Cursor;
 use std::path::Path;
 
 use image::{ColorType, ImageDecoder, ImageReader, Limits};
@@ -24,8 +28,13 @@ pub const MAX_BYTES: u64 = 256 << 20;
 /// One sentence on why the file is no picture the road takes: not there, of another format, broken, larger than
 /// [`MAX_SIDE`] or [`MAX_BYTES`], or of floating point pixels.
 pub fn read_image(path: &Path, pool: &Pool) -> Result<Image, String> {
-    let mut reader =
-        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| error.to_string())?;
+    let file = std::fs::read(path).map_err(|error| error.to_string())?;
+    if file.starts_with(&jpeg::SIGNATURE)
+        && let Some(image) = jpeg::decode(&file, pool)?
+    {
+        return Ok(image);
+    }
+    let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
     reader.limits(limits());
     let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();

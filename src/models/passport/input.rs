@@ -99,6 +99,9 @@ pub struct ImageInput {
     /// Fill value of the letterbox border, 0 to 255; needed with `fit = "letterbox"`, refused otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<u8>,
+    /// Where the frame lies in a letterbox; refused otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Anchor>,
     /// Multiplies the pixel (0 to 255; 16-bit pixels are brought to that range first).
     pub scale: f64,
     /// Subtracted after scaling: one value a channel.
@@ -363,6 +366,17 @@ pub enum Fit {
     Crop,
 }
 
+/// Where the frame lies in a letterbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anchor {
+    /// In the middle; of an odd border the larger half is below and to the right.
+    #[default]
+    Centre,
+    /// At the top left: the border is below or to the right alone.
+    TopLeft,
+}
+
 /// The resampling filter of a resize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -373,4 +387,8 @@ pub enum Filter {
     Nearest,
     /// The mean over the covered area (as Pillow's `BOX`).
     Area,
+    /// Keys' cubic whose support grows with the reduction (antialiased; as Pillow's `BICUBIC`).
+    Bicubic,
+    /// Between the two by two nearest pixels, not antialiased (as OpenCV's `INTER_LINEAR`).
+    Linear,
 }

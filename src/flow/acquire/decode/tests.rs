@@ -101,6 +101,33 @@ fn a_flat_jpeg_keeps_its_grey_and_its_colour() {
 }
 
 #[test]
+fn a_jpeg_that_ends_early_or_is_broken_is_refused_in_one_sentence() {
+    let folder = folder();
+    let path = folder.path().join("picture");
+    let noise = |x: u32, y: u32| [(x * 37 + y * 91) as u8, (x * 11) as u8, (y * 5) as u8].into();
+    DynamicImage::from(RgbImage::from_fn(64, 48, noise)).save_with_format(&path, ImageFormat::Jpeg).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        read_image(&path, &Pool::new(1)).unwrap_err()
+    };
+    for kept in [3, 20, whole.len() / 2, whole.len() * 9 / 10] {
+        assert_eq!(refused(&whole[..kept]), "it ends in the middle of the picture", "{kept} of {}", whole.len());
+    }
+    let mut huge = whole.clone();
+    let frame = whole.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    huge[frame + 5..frame + 9].copy_from_slice(&[0xea, 0x60, 0xea, 0x60]);
+    assert!(refused(&huge).starts_with("60000x60000 pixels want 10800000000 bytes"), "{}", refused(&huge));
+    let mut odd = whole.clone();
+    odd[frame + 4] = 12;
+    assert_eq!(refused(&odd), "Unsupported JPEG data precision 12");
+    let scan = [0xff, 0xda].repeat(65);
+    assert!(refused(&[&whole[..], &scan].concat()).contains("scans, more than the 64 allowed"));
+    std::fs::write(&path, &whole).unwrap();
+    assert!(read_image(&path, &Pool::new(1)).is_ok(), "the whole file is read after all of them");
+}
+
+#[test]
 fn an_alpha_channel_is_left_out() {
     let colour = DynamicImage::from(RgbaImage::from_raw(2, 1, vec![1, 2, 3, 0, 253, 254, 255, 128]).unwrap());
     let grey = DynamicImage::from(GrayAlphaImage::from_raw(2, 1, vec![7, 0, 9, 255]).unwrap());

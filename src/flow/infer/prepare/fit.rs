@@ -1,14 +1,14 @@
-//! Fit: which part of a frame is meant, and where it goes in the input. Pure geometry, no pixel is touched.
+//! Fit: which part of a picture is meant, and where it goes in the input. Pure geometry, no pixel is touched.
 
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::float_cmp,
-    reason = "sides are whole numbers far below 2^53, so f64 holds them and their equality exactly"
+    reason = "sides are whole numbers far below 2^53, so f64 holds them exactly"
 )]
 
-use crate::models::passport::Fit;
+use crate::models::passport::{Anchor, Fit};
+use crate::task::geometry::Rectangle;
 
 /// A rectangle within the input's tensor, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,45 +19,42 @@ pub(super) struct Window {
     pub(super) height: usize,
 }
 
-/// A rectangle within a frame, in pixels and parts of pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Region {
-    pub(super) left: f64,
-    pub(super) top: f64,
-    pub(super) width: f64,
-    pub(super) height: f64,
+impl Window {
+    /// The same as numbers.
+    pub(super) fn rectangle(self) -> Rectangle {
+        Rectangle { left: self.left as f64, top: self.top as f64, width: self.width as f64, height: self.height as f64 }
+    }
 }
 
-/// What part of a frame is meant, and where it goes in the input; both sizes as width and height.
-pub(super) fn geometry(fit: Fit, frame: (usize, usize), input: (usize, usize)) -> (Region, Window) {
-    let (frame_width, frame_height) = (frame.0 as f64, frame.1 as f64);
+/// What part of a picture is meant, and where it goes in the input; both sizes as width and height.
+///
+/// The sides of a letterbox are rounded as Python's `round`, its border is halved as Ultralytics halves it.
+pub(super) fn fit(fit: Fit, anchor: Anchor, picture: (usize, usize), input: (usize, usize)) -> (Rectangle, Window) {
+    let (picture_width, picture_height) = (picture.0 as f64, picture.1 as f64);
     let (width, height) = (input.0 as f64, input.1 as f64);
-    let whole = Region { left: 0.0, top: 0.0, width: frame_width, height: frame_height };
+    let whole = Rectangle { left: 0.0, top: 0.0, width: picture_width, height: picture_height };
     let all = Window { left: 0, top: 0, width: input.0, height: input.1 };
     match fit {
         Fit::Stretch => (whole, all),
         Fit::Letterbox => {
-            let ratio = (width / frame_width).min(height / frame_height);
-            let side = |length: f64, most: usize| ((length * ratio).round() as usize).clamp(1, most);
-            let (width, height) = (side(frame_width, input.0), side(frame_height, input.1));
-            (whole, Window { left: (input.0 - width) / 2, top: (input.1 - height) / 2, width, height })
+            let ratio = (width / picture_width).min(height / picture_height);
+            let side = |length: f64, most: usize| ((length * ratio).round_ties_even() as usize).clamp(1, most);
+            let (width, height) = (side(picture_width, input.0), side(picture_height, input.1));
+            let before = |side: usize, inner: usize| match anchor {
+                Anchor::Centre => (side - inner) / 2,
+                Anchor::TopLeft => 0,
+            };
+            (whole, Window { left: before(input.0, width), top: before(input.1, height), width, height })
         }
         Fit::Crop => {
-            let region = if frame_width * height >= width * frame_height {
-                let wide = width / height * frame_height;
-                Region { left: (frame_width - wide) * 0.5, width: wide, ..whole }
+            let region = if picture_width * height >= width * picture_height {
+                let wide = width / height * picture_height;
+                Rectangle { left: (picture_width - wide) * 0.5, width: wide, ..whole }
             } else {
-                let high = frame_width / (width / height);
-                Region { top: (frame_height - high) * 0.5, height: high, ..whole }
+                let high = picture_width / (width / height);
+                Rectangle { top: (picture_height - high) * 0.5, height: high, ..whole }
             };
             (region, all)
         }
     }
-}
-
-/// The top left corner of a region that can be read without resampling: whole pixels, and as many as are wanted.
-pub(super) fn in_place(region: Region, window: Window) -> Option<(usize, usize)> {
-    let same = region.width == window.width as f64 && region.height == window.height as f64;
-    let whole = region.left.fract() == 0.0 && region.top.fract() == 0.0;
-    (same && whole).then_some((region.left as usize, region.top as usize))
 }

@@ -9,7 +9,9 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "weighted sums are held to their range before they are narrowed; positions lie within an axis"
+    clippy::needless_range_loop,
+    clippy::inline_always,
+    reason = "loops over places are what the compiler turns into vectors whatever else it does; weighted sums are held to their range before they are narrowed; positions lie within an axis"
 )]
 
 use super::weights::{Span, WEIGHT_BITS, Weight, Weights};
@@ -45,26 +47,32 @@ pub(super) trait Sample: Copy + Default + Into<f32> + Into<f64> + Into<u32> {
     fn round(sum: Self::Sum) -> Self;
     /// The mean of four that were added up.
     fn mean(sum: u32) -> Self;
+    /// The nearest sample to a number.
+    fn nearest(number: f64) -> Self;
 }
 
 impl Sample for u8 {
     type Sum = i32;
     const NOTHING: i32 = 1 << (WEIGHT_BITS - 1);
 
-    #[inline]
+    #[inline(always)]
     fn add(sum: i32, weight: i32, sample: Self) -> i32 {
         // The weights of a sample sum up to 1, and those of a cubic in magnitude to less than 2: 31 bits hold it.
         sum.wrapping_add(weight.wrapping_mul(i32::from(sample)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn round(sum: i32) -> Self {
         (sum >> WEIGHT_BITS).clamp(0, 255) as Self
     }
 
-    #[inline]
+    #[inline(always)]
     fn mean(sum: u32) -> Self {
         ((sum + 2) >> 2) as Self
+    }
+
+    fn nearest(number: f64) -> Self {
+        number.round() as Self
     }
 }
 
@@ -72,19 +80,23 @@ impl Sample for u16 {
     type Sum = f32;
     const NOTHING: f32 = 0.5;
 
-    #[inline]
+    #[inline(always)]
     fn add(sum: f32, weight: f32, sample: Self) -> f32 {
         sum + weight * f32::from(sample)
     }
 
-    #[inline]
+    #[inline(always)]
     fn round(sum: f32) -> Self {
         sum as Self
     }
 
-    #[inline]
+    #[inline(always)]
     fn mean(sum: u32) -> Self {
         ((sum + 2) >> 2) as Self
+    }
+
+    fn nearest(number: f64) -> Self {
+        number.round() as Self
     }
 }
 
@@ -277,10 +289,10 @@ fn in_rows<S, const CHANNELS: usize>(into: &mut [S], width: usize) -> [&mut [[S;
 /// Eight rows become columns of eight pixels.
 fn turn<S: Sample, const CHANNELS: usize, const NUMBERS: usize>(rows: &[&[S]; TURNED], tile: &mut [[S; NUMBERS]]) {
     let pixels: [&[[S; CHANNELS]]; TURNED] = rows.map(|row| row.as_chunks().0);
-    for (place, column) in tile.iter_mut().enumerate() {
-        let (into, _) = column.as_chunks_mut::<CHANNELS>();
-        for (into, row) in into.iter_mut().zip(&pixels) {
-            *into = row[place];
+    for place in 0..tile.len() {
+        let into = tile[place].as_chunks_mut::<CHANNELS>().0;
+        for row in 0..TURNED {
+            into[row] = pixels[row][place];
         }
     }
 }
@@ -292,22 +304,23 @@ vectorised! {
         weights: &Weights<S::Sum>,
         into: [&mut [[S; CHANNELS]]; TURNED],
     ) {
-        let mut into = into;
         for place in 0..weights.taps().len() {
             let (taps, weights) = weights.of(place);
+            let columns = &tile[taps.first..][..taps.count];
             let mut sums = [S::NOTHING; NUMBERS];
-            for (column, weight) in tile[taps.first..][..taps.count].iter().zip(weights) {
-                for (sum, sample) in sums.iter_mut().zip(column) {
-                    *sum = S::add(*sum, *weight, *sample);
+            for tap in 0..taps.count {
+                for number in 0..NUMBERS {
+                    sums[number] = S::add(sums[number], weights[tap], columns[tap][number]);
                 }
             }
             let mut samples = [S::default(); NUMBERS];
-            for (sample, sum) in samples.iter_mut().zip(sums) {
-                *sample = S::round(sum);
+            for number in 0..NUMBERS {
+                samples[number] = S::round(sums[number]);
             }
-            for (row, pixel) in into.iter_mut().zip(samples.as_chunks().0) {
-                if let Some(into) = row.get_mut(place) {
-                    *into = *pixel;
+            let pixels = samples.as_chunks().0;
+            for row in 0..TURNED {
+                if let Some(into) = into[row].get_mut(place) {
+                    *into = pixels[row];
                 }
             }
         }
@@ -320,22 +333,25 @@ vectorised! {
         const WIDE: usize = 32;
         let (chunks, rest) = into.as_chunks_mut::<WIDE>();
         let done = chunks.len() * WIDE;
-        for (place, chunk) in chunks.iter_mut().enumerate() {
+        for place in 0..chunks.len() {
             let mut sums = [S::NOTHING; WIDE];
-            for (row, weight) in weights.iter().enumerate() {
+            for row in 0..weights.len() {
                 if let Some(samples) = source[row * stride + place * WIDE..].first_chunk::<WIDE>() {
-                    for (sum, sample) in sums.iter_mut().zip(samples) {
-                        *sum = S::add(*sum, *weight, *sample);
+                    for number in 0..WIDE {
+                        sums[number] = S::add(sums[number], weights[row], samples[number]);
                     }
                 }
             }
-            for (sample, sum) in chunk.iter_mut().zip(sums) {
-                *sample = S::round(sum);
+            for number in 0..WIDE {
+                chunks[place][number] = S::round(sums[number]);
             }
         }
-        for (place, sample) in rest.iter_mut().enumerate() {
-            let samples = weights.iter().enumerate().map(|(row, weight)| (weight, source[row * stride + done + place]));
-            *sample = S::round(samples.fold(S::NOTHING, |sum, (weight, sample)| S::add(sum, *weight, sample)));
+        for place in 0..rest.len() {
+            let mut sum = S::NOTHING;
+            for row in 0..weights.len() {
+                sum = S::add(sum, weights[row], source[row * stride + done + place]);
+            }
+            rest[place] = S::round(sum);
         }
     }
 }
@@ -349,12 +365,13 @@ vectorised! {
         into: &mut [[S; CHANNELS]],
     ) {
         let (upper, lower) = (upper.as_chunks::<CHANNELS>().0, lower.as_chunks::<CHANNELS>().0);
-        let squares = upper.chunks_exact(step).zip(lower.chunks_exact(step));
-        for (pixel, (upper, lower)) in into.iter_mut().zip(squares) {
-            let (left, right) = (step / 2 - 1, step / 2);
-            for (channel, sample) in pixel.iter_mut().enumerate() {
-                let sum: u32 = [upper[left], upper[right], lower[left], lower[right]].iter().map(|pixel| -> u32 { pixel[channel].into() }).sum();
-                *sample = S::mean(sum);
+        let squares = (upper.len() / step).min(lower.len() / step).min(into.len());
+        for place in 0..squares {
+            let (left, right) = (place * step + step / 2 - 1, place * step + step / 2);
+            for channel in 0..CHANNELS {
+                let (one, two): (u32, u32) = (upper[left][channel].into(), upper[right][channel].into());
+                let (three, four): (u32, u32) = (lower[left][channel].into(), lower[right][channel].into());
+                into[place][channel] = S::mean(one + two + three + four);
             }
         }
     }

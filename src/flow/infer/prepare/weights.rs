@@ -93,7 +93,7 @@ impl<W: Weight> Weights<W> {
         }
         let scale = span.scale();
         let growth = if filter == Filter::Linear { 1.0 } else { scale.max(1.0) };
-        let support = radius(filter) * growth;
+        let (support, shrink) = (radius(filter) * growth, 1.0 / growth);
         self.room = support.ceil() as usize * 2 + 1;
         self.taps.clear();
         self.weights.clear();
@@ -104,7 +104,7 @@ impl<W: Weight> Weights<W> {
             let first = first.min(span.source - 1);
             let count = end.saturating_sub(first).clamp(1, self.room);
             self.exact.clear();
-            self.exact.extend((first..first + count).map(|at| curve(filter, (at as f64 - centre + 0.5) / growth)));
+            self.exact.extend((first..first + count).map(|at| curve(filter, (at as f64 - centre + 0.5) * shrink)));
             let sum: f64 = self.exact.iter().sum();
             let whole = if sum == 0.0 { 1.0 } else { sum };
             self.taps.push(Taps { first, count });
@@ -115,12 +115,14 @@ impl<W: Weight> Weights<W> {
     }
 
     /// What the sample `place` of the target is made of.
+    #[inline]
     pub(super) fn of(&self, place: usize) -> (Taps, &[W]) {
         let taps = self.taps[place];
         (taps, &self.weights[place * self.room..][..taps.count])
     }
 
     /// All taps, in the order of the target.
+    #[inline]
     pub(super) fn taps(&self) -> &[Taps] {
         &self.taps
     }

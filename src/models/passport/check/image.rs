@@ -85,4 +85,9 @@ fn fill(input: &ImageInput, table: &Path, findings: &mut Findings<'_>) {
         }
         _ => {}
     }
+    if input.fit != Fit::Letterbox && input.anchor.is_some() {
+        let path = table.then("anchor");
+        let message = format!("{} has no letterbox to lie in", findings.document().describe(&path));
+        findings.key(&path, message, "belongs to `fit = \"letterbox\"`");
+    }
 }
