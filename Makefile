@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-tract test test-tract bench lint features models clean
+.PHONY: help demo demo-tract test test-tract bench profile lint features models clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,27 @@ test-tract: ## the conformance suite with tract beside ONNX Runtime (builds for 
 	@cross/setup test
 	cargo test --locked --features broker,tract --test it conformance
 
-bench: ## Kenpin's cost per part over the bare models' cost, in target/bench/report.json
-	@cross/setup demo
+BENCH := target/bench
+BENCH_PYTHON := target/setup/bench/bin/python
+
+$(BENCH)/jpeg: tests/bench/frames.py
+	$(BENCH_PYTHON) $< target/setup/elpv/elpv_dataset/data/images models/elpv/test.txt $(BENCH)
+	@touch $@
+
+$(BENCH)/models: tests/bench/models.py $(BENCH)/jpeg
+	$(BENCH_PYTHON) $< $(BENCH)/models $(BENCH)/jpeg
+	@touch $@
+
+bench: ## Kenpin's cost per part over its floors, beside a plain Python script, in target/bench/report.json
+	@cross/setup bench
+	@$(MAKE) --no-print-directory $(BENCH)/models
 	cargo bench --locked $(FEATURES) --bench road
+
+profile: ## instructions per part by function on the road of the smallest model, in target/bench/profile.txt
+	@cross/setup profile
+	@$(MAKE) --no-print-directory $(BENCH)/models
+	cargo bench --locked $(FEATURES) --bench road --no-run
+	tests/bench/profile.py $(BENCH)/profile.txt
 
 lint: ## format, clippy, docs and (where installed) cargo deny, all with warnings denied
 	cargo fmt --check

@@ -136,6 +136,19 @@ impl App {
     }
 }
 
+/// The runtime for everything that is not on a thread of its own.
+///
+/// # Errors
+/// What the system said when its threads could not be started.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("kenpin")
+        .enable_all()
+        .build()
+        .context("the async runtime could not be started")
+}
+
 /// Waits for a stage to end, up to its deadline.
 async fn drained(stage: &str, task: JoinHandle<()>) -> anyhow::Result<()> {
     let ended = tokio::time::timeout(STAGE, task).await;

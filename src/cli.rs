@@ -14,6 +14,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+use crate::app::runtime;
+
 /// Factory quality inspection on NVIDIA Jetson: frames and sensor text in, one verdict per part out.
 #[derive(Debug, Parser)]
 #[command(
@@ -102,14 +104,4 @@ fn start_logging(quiet: bool) {
 /// Reads a config; findings are printed in full.
 fn load_settings(path: &std::path::Path) -> Result<crate::config::Settings, ExitCode> {
     crate::config::load(path).map_err(|error| check::report(&error))
-}
-
-/// The runtime for everything that is not on a thread of its own.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("kenpin")
-        .enable_all()
-        .build()
-        .context("the async runtime could not be started")
 }

@@ -4,7 +4,7 @@
 //! holds one group commit of parts at most, a disk that stays full holds up the cameras and loses nothing.
 //! The latency summary is over the newest 4,096 parts only; its `parts` counts all of them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
@@ -57,17 +57,17 @@ impl Desk {
             self.note_latency(times.total);
         }
         let part = walked.part.id.as_str();
-        if let Some(seq) = self.write(part, &message).await {
+        if let Some(seq) = self.write(part, message).await {
             self.keep_frames(seq, verdict.decision, &walked);
         }
     }
 
     /// Writes a verdict and returns its number; tries again with growing pauses for as long as the journal may recover.
-    async fn write(&self, part: &str, message: &VerdictMessage) -> Option<u64> {
-        let mut failures = 0;
+    async fn write(&self, part: &str, message: VerdictMessage) -> Option<u64> {
+        let (mut failures, message) = (0, Arc::new(Mutex::new(message)));
         loop {
-            let attempt = message.clone();
-            let error = match self.journal.append(part, Box::new(|seq| attempt.into_body(seq))).await {
+            let attempt = Arc::clone(&message);
+            let error = match self.journal.append(part, Box::new(move |seq| body(&attempt, seq))).await {
                 Ok(seq) => return Some(seq),
                 Err(error) => error,
             };
@@ -146,6 +146,11 @@ impl Desk {
     }
 }
 
+/// The message under its number; on the journal's thread.
+fn body(message: &Mutex<VerdictMessage>, seq: u64) -> Vec<u8> {
+    message.lock().unwrap_or_else(PoisonError::into_inner).body(seq)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -180,7 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j");
         let desk = desk(&path);
-        assert_eq!(desk.write("a", &message(&desk, "a")).await, Some(1));
+        assert_eq!(desk.write("a", message(&desk, "a")).await, Some(1));
         outside(&path, FULL);
         let (b, c) = (message(&desk, "b"), message(&desk, "c"));
         let room = async {
@@ -190,7 +195,7 @@ mod tests {
             assert_eq!(*desk.journal.committed().borrow(), 1);
             outside(&path, "DROP TRIGGER full");
         };
-        let (b, c, ()) = tokio::join!(desk.write("b", &b), desk.write("c", &c), room);
+        let (b, c, ()) = tokio::join!(desk.write("b", b), desk.write("c", c), room);
         let mut seqs = [b.unwrap(), c.unwrap()];
         seqs.sort_unstable();
         assert_eq!(seqs, [2, 3], "no number is lost and none given twice");
@@ -204,17 +209,17 @@ mod tests {
         let path = folder.path().join("j");
         let desk = desk(&path);
         let verdict = message(&desk, "a");
-        assert_eq!(desk.write("a", &verdict).await, Some(1));
-        assert_eq!(desk.write("a", &verdict).await, None, "a part is judged once");
+        assert_eq!(desk.write("a", verdict.clone()).await, Some(1));
+        assert_eq!(desk.write("a", verdict).await, None, "a part is judged once");
         assert_eq!(desk.telemetry.count(Event::VerdictUnwritten), 0);
 
         outside(&path, FULL);
         desk.give_up.cancel();
-        assert_eq!(desk.write("b", &message(&desk, "b")).await, None, "given up");
+        assert_eq!(desk.write("b", message(&desk, "b")).await, None, "given up");
         assert_eq!(desk.telemetry.count(Event::VerdictUnwritten), 1);
 
         desk.journal.clone().close().await;
-        assert_eq!(desk.write("c", &message(&desk, "c")).await, None, "the journal is closed");
+        assert_eq!(desk.write("c", message(&desk, "c")).await, None, "the journal is closed");
         assert_eq!(desk.telemetry.count(Event::VerdictUnwritten), 1);
     }
 

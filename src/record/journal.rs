@@ -8,6 +8,7 @@
 //! a time; when unsent verdicts alone fill the budget it refuses new parts and drops nothing.
 //! Deliberately does not know what a verdict says: a body is bytes.
 
+mod fresh;
 mod store;
 mod writer;
 
@@ -23,6 +24,7 @@ use crate::config;
 use crate::flow::publish::{Feed, Row};
 use crate::flow::{Admission, Admitted, PartId, bound};
 use crate::name::Name;
+use fresh::Fresh;
 use writer::{Command, Reply};
 
 /// What makes the bytes of a verdict, once its sequence number is known. Runs on the journal's thread.
@@ -129,6 +131,7 @@ pub struct Journal {
     commands: mpsc::Sender<Command>,
     committed: watch::Receiver<u64>,
     backlog: watch::Receiver<Backlog>,
+    fresh: Fresh,
 }
 
 impl Journal {
@@ -143,14 +146,16 @@ impl Journal {
         let (commands, inbox) = mpsc::channel(2 * bound::VERDICTS);
         let (committed_out, committed) = watch::channel(store.last_seq());
         let (backlog_out, backlog) = watch::channel(store.backlog());
-        let writer = writer::Writer::new(store, publishing, &interrupted, committed_out, backlog_out);
+        let fresh = Fresh::default();
+        let writer =
+            writer::Writer::new(store, publishing, &interrupted, committed_out, backlog_out, fresh.clone());
         std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(inbox)).map_err(|error| {
             JournalError::Unwritable {
                 path: settings.path.clone(),
                 cause: format!("no thread for the journal: {error}"),
             }
         })?;
-        let journal = Self { run: run.as_str().into(), commands, committed, backlog };
+        let journal = Self { run: run.as_str().into(), commands, committed, backlog, fresh };
         Ok(Opened { journal, epoch, interrupted })
     }
 
@@ -195,6 +200,10 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the disk fails or the journal is closed.
     pub async fn waiting(&self, after: u64, limit: usize) -> Result<Vec<Row>, JournalError> {
+        if let Some(rows) = self.fresh.take(after, limit) {
+            return Ok(rows);
+        }
+        self.fresh.clear();
         self.ask(|reply| Command::Waiting { after, limit, reply }).await
     }
 

@@ -1,91 +1,200 @@
-//! The floors: what the same work costs with nothing around it.
+//! The floors: what the same work costs with nothing around it. ONNX Runtime is called here through `ort` alone, not through
+//! Kenpin, so that what Kenpin's own wrapper costs is counted as Kenpin's. `ort` allows one environment in a process, so the
+//! floors live in a process of their own, which does one block for each line it is given.
 
+use std::io::{BufRead as _, Cursor};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use fast_image_resize as fir;
-use kenpin::clock::Monotonic;
-use kenpin::config::Runtime;
-use kenpin::flow::acquire::decode::read_image;
-use kenpin::flow::infer::backend::Backend;
-use kenpin::flow::infer::prepare::Preparation;
-use kenpin::flow::infer::session::{Session, Tensor};
-use kenpin::flow::pool::Pool;
-use kenpin::models::passport::Model;
+use image::ImageDecoder as _;
+use image::codecs::jpeg::JpegDecoder;
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+use ort::session::Session;
+use ort::value::TensorRef;
+use serde::{Deserialize, Serialize};
 
-/// CPU and wall milliseconds of one stretch of work.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Spent {
-    pub(crate) cpu: f64,
-    pub(crate) wall: f64,
-}
+use crate::case::{Case, Source};
+use crate::marks::{Spent, spend};
 
-/// Measures `work`, all threads of the process together.
-pub(crate) fn spend<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(Spent, T)> {
-    let (cpu, wall) = (process_cpu_ms(), Monotonic::now());
-    let done = work()?;
-    let wall = kenpin::clock::milliseconds(Monotonic::now().since(wall));
-    Ok((Spent { cpu: process_cpu_ms() - cpu, wall }, done))
-}
-
-fn process_cpu_ms() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
-}
+/// The frames of the bench, in pixels.
+const FRAME: (u32, u32) = (1280, 720);
 
 /// The bare pieces of one case.
-pub(crate) struct Floor {
-    session: Box<dyn Session>,
-    tensors: Vec<Vec<Tensor>>,
-    side: (u32, u32),
+struct Floor {
+    sessions: Vec<Session>,
+    tensors: Vec<Vec<f32>>,
+    source: Source,
+    side: u32,
+    window: (u32, u32),
+    next: usize,
 }
 
-/// What the floors of one round cost.
+/// What the floors of one round cost, per part.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Floors {
     pub(crate) bare: Spent,
     pub(crate) decode: Spent,
     pub(crate) resize: Spent,
 }
 
+impl Floors {
+    /// CPU milliseconds of all of them.
+    pub(crate) fn cpu(&self) -> f64 {
+        self.bare.cpu + self.decode.cpu + self.resize.cpu
+    }
+}
+
+/// How ONNX Runtime is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// So many threads, which do not spin while they wait.
+    Threads(usize),
+    /// As it is when nothing is asked for.
+    Defaults,
+}
+
+/// The floors of a case as a process: says `ready`, then answers each number of parts with [`Floors`]. As it comes
+/// (`Defaults`), only the bare models are measured.
+pub(crate) fn serve(case: &Case, manner: Manner) -> anyhow::Result<()> {
+    let frames = case.frames()?;
+    let mut floor = Floor::open(case, manner, &frames)?;
+    println!("ready");
+    for line in std::io::stdin().lock().lines() {
+        let parts = line?.parse()?;
+        let floors = if manner == Manner::Defaults {
+            Floors { bare: floor.bare(parts)?, ..Floors::default() }
+        } else {
+            floor.round(parts, &frames)?
+        };
+        println!("{}", serde_json::to_string(&floors)?);
+    }
+    Ok(())
+}
+
+/// The environment of this process, on the library that `ORT_DYLIB_PATH` names, as talkative as it is elsewhere.
+fn environment() -> anyhow::Result<Environment> {
+    let path = std::env::var("ORT_DYLIB_PATH").context("ORT_DYLIB_PATH is not set")?;
+    let loaded = ort::init_from(&path).map_err(|error| anyhow!("{path}: {error}"))?;
+    let environment = loaded.with_name("floor").build()?;
+    environment.set_log_level(LogLevel::Warning);
+    Ok(environment)
+}
+
+/// A bare session.
+fn session(environment: &Environment, model: &Path, manner: Manner) -> anyhow::Result<Session> {
+    let builder = Session::builder(environment)?;
+    let set_up = || match manner {
+        Manner::Threads(count) => builder.with_intra_threads(count)?.with_intra_op_spinning(false),
+        Manner::Defaults => Ok(builder),
+    };
+    Ok(set_up().map_err(|error| anyhow!("{error}"))?.commit_from_file(model)?)
+}
+
+/// Runs a bare session on a prepared tensor.
+fn run(session: &mut Session, side: u32, tensor: &[f32]) -> anyhow::Result<()> {
+    let shape = [1, 3, side as usize, side as usize];
+    let input = TensorRef::from_array_view((shape, tensor))?;
+    std::hint::black_box(session.run(ort::inputs![input])?);
+    Ok(())
+}
+
 impl Floor {
-    /// Opens the model and prepares every tensor beforehand.
-    pub(crate) fn open(model: &Path, runtime: &Runtime, images: &[PathBuf]) -> anyhow::Result<Self> {
-        let model = Model::load(model)?;
-        let session = Backend::choose(runtime)?.open(&model, runtime)?;
-        let mut preparation = Preparation::new(&model.passport.images()).map_err(|why| anyhow!(why))?;
-        let pool = Pool::new(1);
-        let tensors = images.iter().map(|path| {
-            let image = read_image(path, &pool).map_err(|why| anyhow!(why))?;
-            Ok(preparation.prepare(&image).map_err(|why| anyhow!(why))?.to_vec())
-        });
-        let tensors = tensors.collect::<anyhow::Result<_>>()?;
-        let (height, width, _) = model.passport.images()[0].height_width_channels();
-        Ok(Self { session, tensors, side: (u32::try_from(width)?, u32::try_from(height)?) })
+    /// Opens the models and prepares tensors of the first frames beforehand.
+    fn open(case: &Case, manner: Manner, frames: &[PathBuf]) -> anyhow::Result<Self> {
+        let side = case.side()?;
+        let window = if case.letterboxed() { (side, side * FRAME.1 / FRAME.0) } else { (side, side) };
+        let environment = environment()?;
+        let sessions = case.files().map(|file| session(&environment, &file, manner)).collect::<anyhow::Result<_>>()?;
+        let mut floor = Self { sessions, tensors: Vec::new(), source: case.source, side, window, next: 0 };
+        let mut resizer = fir::Resizer::new();
+        for frame in frames.iter().take(8) {
+            let small = resize(&mut resizer, &floor.decode(&std::fs::read(frame)?)?, window)?;
+            floor.tensors.push(planes(small.buffer(), window, side));
+        }
+        for place in 0..floor.tensors.len() {
+            floor.run(place)?;
+        }
+        Ok(floor)
     }
 
-    /// One round over all images.
-    pub(crate) fn round(&mut self, images: &[PathBuf]) -> anyhow::Result<Floors> {
-        let (bare, ()) = spend(|| {
-            for tensor in &self.tensors {
-                std::hint::black_box(self.session.run(tensor)?);
-            }
-            Ok(())
-        })?;
-        let (decode, pictures) = spend(|| {
-            images.iter().map(|path| Ok(image::open(path)?.into_luma8())).collect::<anyhow::Result<Vec<_>>>()
-        })?;
-        let (width, height) = self.side;
-        let (resize, ()) = spend(|| {
-            let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
-            let mut small = fir::images::Image::new(width, height, fir::PixelType::U8);
-            let mut resizer = fir::Resizer::new();
-            for picture in &pictures {
-                let source =
-                    fir::images::ImageRef::new(picture.width(), picture.height(), picture, fir::PixelType::U8)?;
-                resizer.resize(&source, &mut small, &options).context("resize")?;
-            }
-            Ok(())
-        })?;
-        Ok(Floors { bare, decode, resize })
+    fn run(&mut self, place: usize) -> anyhow::Result<()> {
+        let tensor = self.tensors.get(place % self.tensors.len()).context("no tensor")?;
+        self.sessions.iter_mut().try_for_each(|session| run(session, self.side, tensor))
     }
+
+    /// The bare models, one after the other, over `parts` prepared tensors.
+    fn bare(&mut self, parts: usize) -> anyhow::Result<Spent> {
+        let begin = self.next;
+        Ok(spend(|| (begin..begin + parts).try_for_each(|place| self.run(place)))?.0.per(parts))
+    }
+
+    /// One round over `parts` frames, which go on where the last round ended.
+    fn round(&mut self, parts: usize, frames: &[PathBuf]) -> anyhow::Result<Floors> {
+        let bare = self.bare(parts)?;
+        let taken: Vec<&PathBuf> = frames.iter().cycle().skip(self.next % frames.len()).take(parts).collect();
+        self.next += parts;
+        let mut pixels = Vec::new();
+        let (decode, ()) = spend(|| {
+            for frame in &taken {
+                pixels = self.decode(&std::fs::read(frame)?)?;
+            }
+            Ok(())
+        })?;
+        let mut resizer = fir::Resizer::new();
+        let (resize, ()) = spend(|| {
+            taken.iter().try_for_each(|_| {
+                std::hint::black_box(resize(&mut resizer, &pixels, self.window)?);
+                Ok(())
+            })
+        })?;
+        Ok(Floors { bare, decode: decode.per(parts), resize: resize.per(parts) })
+    }
+
+    /// A stored frame as RGB.
+    fn decode(&self, stored: &[u8]) -> anyhow::Result<Vec<u8>> {
+        match self.source {
+            Source::Jpeg => {
+                let decoder = JpegDecoder::new(Cursor::new(stored))?;
+                let mut pixels = vec![0; usize::try_from(decoder.total_bytes())?];
+                decoder.read_image(&mut pixels)?;
+                Ok(pixels)
+            }
+            Source::Yuyv => anyhow::bail!("no YUYV yet"),
+        }
+    }
+}
+
+impl Spent {
+    /// Of one part.
+    pub(crate) fn per(self, parts: usize) -> Self {
+        let parts = parts as f64;
+        let Self { cpu, kernel, wall, allocations } = self;
+        Self { cpu: cpu / parts, kernel: kernel / parts, wall: wall / parts, allocations: allocations / parts }
+    }
+}
+
+fn resize(resizer: &mut fir::Resizer, pixels: &[u8], (width, height): (u32, u32)) -> anyhow::Result<fir::images::Image<'static>> {
+    let source = fir::images::ImageRef::new(FRAME.0, FRAME.1, pixels, fir::PixelType::U8x3)?;
+    let mut small = fir::images::Image::new(width, height, fir::PixelType::U8x3);
+    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    resizer.resize(&source, &mut small, &options).context("resize")?;
+    Ok(small)
+}
+
+/// Interleaved pixels as planes of 0 to 1, in the middle of a grey square.
+fn planes(pixels: &[u8], (width, height): (u32, u32), side: u32) -> Vec<f32> {
+    let (width, height, side) = (width as usize, height as usize, side as usize);
+    let mut tensor = vec![114.0 / 255.0; 3 * side * side];
+    let top = (side - height) / 2;
+    for (place, pixel) in pixels.chunks_exact(3).enumerate() {
+        let (row, column) = (top + place / width, place % width);
+        for (plane, value) in tensor.chunks_exact_mut(side * side).zip(pixel) {
+            if let Some(number) = plane.get_mut(row * side + column) {
+                *number = f32::from(*value) / 255.0;
+            }
+        }
+    }
+    tensor
 }

@@ -13,6 +13,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
 use ort::ep::{self, ExecutionProviderDispatch};
+use ort::logging::LogLevel;
 use ort::session::builder::SessionBuilder;
 use ort::session::{Session as Inner, SessionInputValue, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
@@ -58,6 +59,8 @@ impl Loaded {
             .with_telemetry(false)
             .build()
             .map_err(|error| format!("ONNX Runtime at {} cannot be started: {error}", path.display()))?;
+        // `ort` asks for every message there is, several a run; what is not told need not be worded.
+        environment.set_log_level(LogLevel::Warning);
         let version = version_of(&path).unwrap_or_else(|| "unknown".into());
         tracing::info!(version, path = %path.display(), "ONNX Runtime is loaded");
         Ok(LOADED.get_or_init(|| Self { environment, path, version }))

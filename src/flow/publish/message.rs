@@ -97,8 +97,14 @@ impl VerdictMessage {
     /// The message as JSON under its sequence number: what the journal keeps and the broker gets.
     #[must_use]
     pub fn into_body(mut self, seq: u64) -> Vec<u8> {
+        self.body(seq)
+    }
+
+    /// As [`Self::into_body`], for a message that may have to be written again.
+    #[must_use]
+    pub fn body(&mut self, seq: u64) -> Vec<u8> {
         self.seq = seq;
-        json(&self)
+        json(self)
     }
 }
 

@@ -27,6 +27,10 @@ pub const REFUSED_FROM: u8 = 0x80;
 /// it is of no use. Brokers acknowledge within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long acknowledgements are gathered before the journal is told: one commit for all of them, where each by itself would
+/// cost one a part. What is lost with the process is sent again.
+const GATHER: Duration = Duration::from_millis(200);
+
 /// A message for the broker, at `QoS` 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
@@ -140,20 +144,53 @@ pub struct Outbox<'a> {
     heard: Instant,
     in_flight: BTreeMap<u16, Ticket>,
     refused: BTreeMap<u64, Refusal>,
+    /// Accepted by the broker; the journal does not know yet.
+    accepted: Vec<u64>,
+    /// When it must know.
+    tell_by: Instant,
 }
 
 impl<'a> Outbox<'a> {
     /// An outbox for a fresh connection that sends verdicts to `topic`.
     pub fn new(feed: &'a dyn Feed, topic: String, telemetry: &'a Telemetry, retry: Retry) -> Self {
         let committed = feed.committed();
-        let (rows, heard) = (VecDeque::new(), Instant::now());
-        let (in_flight, refused) = (BTreeMap::new(), BTreeMap::new());
-        Self { feed, topic, telemetry, retry, committed, after: 0, rows, note: None, heard, in_flight, refused }
+        let (rows, now) = (VecDeque::new(), Instant::now());
+        let (in_flight, refused, accepted) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (after, note, heard, tell_by) = (0, None, now, now);
+        Self {
+            feed,
+            topic,
+            telemetry,
+            retry,
+            committed,
+            after,
+            rows,
+            note,
+            heard,
+            in_flight,
+            refused,
+            accepted,
+            tell_by,
+        }
     }
 
-    /// Sends until the connection or the journal fails, or until it is drained after `stop`.
+    /// Sends until the connection or the journal fails, or until it is drained after `stop`; at its end the journal knows
+    /// of every acknowledgement that came.
     /// Publications from `notes` go out before verdicts.
     pub async fn run(
+        &mut self,
+        link: &mut impl Link,
+        notes: &mut mpsc::Receiver<Publication>,
+        stop: &CancellationToken,
+    ) -> Ended {
+        let ended = self.send_all(link, notes, stop).await;
+        match self.tell_journal().await {
+            Err(failed) if matches!(ended, Ended::Drained) => failed,
+            _ => ended,
+        }
+    }
+
+    async fn send_all(
         &mut self,
         link: &mut impl Link,
         notes: &mut mpsc::Receiver<Publication>,
@@ -175,6 +212,7 @@ impl<'a> Outbox<'a> {
                 Some(note) = notes.recv(), if room => { self.note = Some(note); Ok(()) }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(()),
                 () = stop.cancelled(), if !stopping => Ok(()),
+                () = tokio::time::sleep_until(self.tell_by), if !self.accepted.is_empty() => self.tell_journal().await,
                 () = tokio::time::sleep_until(self.heard + PATIENCE), if !self.in_flight.is_empty() => {
                     Err(Ended::Lost(format!("no PUBACK within {PATIENCE:?}")))
                 }
@@ -247,10 +285,9 @@ impl<'a> Outbox<'a> {
         Ok(())
     }
 
-    /// Settles this acknowledgement and all others that have come already, so that the journal commits them as one group.
+    /// Settles this acknowledgement and all others that have come already.
     async fn settle(&mut self, first: Result<Acknowledgement, String>, link: &mut impl Link) -> Result<(), Ended> {
         self.heard = Instant::now();
-        let mut accepted = Vec::new();
         let mut next = Some(first);
         let mut lost = None;
         while let Some(answer) = next {
@@ -263,19 +300,33 @@ impl<'a> Outbox<'a> {
             };
             match self.in_flight.remove(&packet) {
                 Some(ticket) if code >= REFUSED_FROM => self.refuse(ticket, code).await?,
-                Some(Ticket::Verdict { seq, .. }) => accepted.push(seq),
+                Some(Ticket::Verdict { seq, .. }) => self.accept(seq),
                 Some(Ticket::Note { .. }) => {}
                 None => tracing::warn!("the broker acknowledged packet {packet}, which is not in flight"),
             }
             next = link.acknowledged().now_or_never();
         }
-        if !accepted.is_empty() {
-            self.feed.acknowledge(accepted.clone()).await.map_err(Ended::Journal)?;
-        }
-        for seq in accepted {
-            self.telemetry.tell(Event::VerdictPublished, format_args!("verdict {seq}"));
+        if self.accepted.len() >= bound::VERDICTS {
+            self.tell_journal().await?;
         }
         lost.map_or(Ok(()), |why| Err(Ended::Lost(why)))
+    }
+
+    fn accept(&mut self, seq: u64) {
+        if self.accepted.is_empty() {
+            self.tell_by = Instant::now() + GATHER;
+        }
+        self.accepted.push(seq);
+        self.telemetry.tell(Event::VerdictPublished, format_args!("verdict {seq}"));
+    }
+
+    /// Tells the journal of the acknowledgements that were gathered.
+    async fn tell_journal(&mut self) -> Result<(), Ended> {
+        if self.accepted.is_empty() {
+            return Ok(());
+        }
+        let accepted = std::mem::take(&mut self.accepted);
+        self.feed.acknowledge(accepted).await.map_err(Ended::Journal)
     }
 
     async fn refuse(&mut self, ticket: Ticket, code: u8) -> Result<(), Ended> {

@@ -149,24 +149,25 @@ impl Store {
             .map(drop)
     }
 
-    /// Inserts a verdict under the next number and closes its part.
+    /// Inserts a verdict under the next number and closes its part; returns number and body.
     pub(super) fn insert_verdict(
         &mut self,
         run: &str,
         part: &str,
         body: super::Body,
         waiting: bool,
-    ) -> Result<u64, JournalError> {
+    ) -> Result<Row, JournalError> {
         let seq = self.next_seq;
+        let body = body(seq);
         let state = if waiting { "waiting" } else { "acknowledged" };
         self.change(
             "INSERT INTO verdict (seq, run, part, body, state) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![seq.cast_signed(), run, part, body(seq), state],
+            params![seq.cast_signed(), run, part, body, state],
         )?;
         self.change("DELETE FROM open_part WHERE run = ?1 AND part = ?2", params![run, part])?;
         self.next_seq += 1;
         self.backlog.waiting += u64::from(waiting);
-        Ok(seq)
+        Ok((seq, body))
     }
 
     pub(super) fn acknowledge(&mut self, seq: u64) -> Result<(), JournalError> {
@@ -212,11 +213,10 @@ impl Store {
 
     /// Measures the file and its write-ahead log.
     pub(super) fn measure(&mut self) -> Result<u64, JournalError> {
-        let pages = self.connection.query_row(
-            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
-            [],
-            |row| number(row, 0),
-        );
+        let pages = self
+            .connection
+            .prepare_cached("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+            .and_then(|mut statement| statement.query_row([], |row| number(row, 0)));
         let log = std::fs::metadata(&self.log).map_or(0, |file| file.len());
         self.backlog.bytes = self.told(pages)? + log;
         Ok(self.backlog.bytes)

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::fresh::Fresh;
 use super::store::Store;
 use super::{Backlog, Body, JournalError, OpenPart};
 use crate::flow::publish::Row;
@@ -44,6 +45,9 @@ pub(super) struct Writer {
     held: Vec<Held>,
     committed: watch::Sender<u64>,
     backlog: watch::Sender<Backlog>,
+    fresh: Fresh,
+    /// What goes to `fresh` with the group's commit.
+    written: Vec<Row>,
     in_group: bool,
     /// Why the group must be taken back, once something in it went wrong.
     failed: Option<JournalError>,
@@ -58,10 +62,23 @@ impl Writer {
         open: &[OpenPart],
         committed: watch::Sender<u64>,
         backlog: watch::Sender<Backlog>,
+        fresh: Fresh,
     ) -> Self {
         let admitted = open.iter().map(|open| (open.run.clone(), open.part.clone())).collect();
-        let (held, in_group, failed, jammed) = (Vec::new(), false, None, None);
-        let mut writer = Self { store, publishing, admitted, held, committed, backlog, in_group, failed, jammed };
+        let (held, written, in_group, failed, jammed) = (Vec::new(), Vec::new(), false, None, None);
+        let mut writer = Self {
+            store,
+            publishing,
+            admitted,
+            held,
+            committed,
+            backlog,
+            fresh,
+            written,
+            in_group,
+            failed,
+            jammed,
+        };
         writer.make_room();
         writer.backlog.send_replace(writer.store.backlog());
         writer
@@ -184,7 +201,11 @@ impl Writer {
             return Err(JournalError::AlreadyJudged { run: run.into(), part: part.into(), seq });
         }
         let publishing = self.publishing;
-        self.group(|store| store.insert_verdict(run, part, body, publishing))
+        let (seq, body) = self.group(|store| store.insert_verdict(run, part, body, publishing))?;
+        if publishing {
+            self.written.push((seq, body));
+        }
+        Ok(seq)
     }
 
     /// Does `work` inside the group's transaction; when it fails, the whole group will be taken back.
@@ -215,6 +236,10 @@ impl Writer {
     /// Makes the group durable and lets the answers go.
     fn finish(&mut self) {
         let done = if std::mem::take(&mut self.in_group) { self.commit() } else { Ok(()) };
+        let written = std::mem::take(&mut self.written);
+        if done.is_ok() {
+            self.fresh.add(written);
+        }
         self.committed.send_if_modified(|last| std::mem::replace(last, self.store.last_seq()) != self.store.last_seq());
         self.backlog.send_replace(self.store.backlog());
         for held in std::mem::take(&mut self.held) {
@@ -267,7 +292,7 @@ mod tests {
         let settings = config::Journal { path: folder.path().join("j"), max_bytes: 1 << 30 };
         let store = Store::open(&settings).unwrap();
         let (committed, backlog) = (watch::channel(0).0, watch::channel(Backlog::default()).0);
-        Writer::new(store, true, &[], committed, backlog)
+        Writer::new(store, true, &[], committed, backlog, Fresh::default())
     }
 
     fn admitted(writer: &mut Writer, part: &str) -> Admitted {
