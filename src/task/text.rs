@@ -13,7 +13,8 @@ mod score;
 use crate::models::passport::text::{TextDetection, TextRecognition};
 use crate::models::passport::{Activation, Passport};
 use crate::task::geometry::Geometry;
-use crate::task::{Findings, TextLine, first_output};
+use crate::task::output::Answer;
+use crate::task::{Findings, TextLine};
 use crate::tensor::Tensor;
 use components::Components;
 pub use ctc::Step;
@@ -44,14 +45,14 @@ pub fn detect(
     outputs: &[Tensor],
     geometry: &Geometry,
 ) -> Result<Findings, String> {
-    let (output, numbers) = first_output(passport, outputs)?;
-    let told = |why: String| format!("output \"{}\": {why}", output.name);
-    let shape = outputs.first().map(Tensor::shape).unwrap_or_default();
+    let answer = Answer::first(passport, outputs)?;
+    let told = |why: String| answer.told(&why);
+    let shape = answer.tensor.shape();
     let (height, width) = match *shape {
         [1, 1, height, width] | [1, height, width] if height > 0 && width > 0 => (height, width),
         _ => return Err(told(format!("the shape is {shape:?}, [1, 1, height, width] is wanted"))),
     };
-    let map = probabilities(numbers, width, output.activation).map_err(told)?;
+    let map = probabilities(&answer.float32(), width, answer.output.activation).map_err(told)?;
     #[expect(clippy::cast_precision_loss, reason = "the sides of a map are far below 2^52")]
     let to_input = (f64::from(geometry.input.0) / width as f64, f64::from(geometry.input.1) / height as f64);
     let mut lines = Vec::new();
@@ -99,21 +100,21 @@ pub fn recognise(passport: &Passport, task: &TextRecognition, outputs: &[Tensor]
 /// One sentence naming the output: another shape than `[1, steps, classes]` or `[steps, 1, classes]`, as many classes as
 /// characters and a blank, a number that is no probability.
 pub fn steps(passport: &Passport, task: &TextRecognition, outputs: &[Tensor]) -> Result<Vec<Step>, String> {
-    let (output, numbers) = first_output(passport, outputs)?;
-    let told = |why: String| format!("output \"{}\": {why}", output.name);
+    let answer = Answer::first(passport, outputs)?;
+    let told = |why: String| answer.told(&why);
     let characters = task.characters.list().map_err(told)?;
-    let shape = outputs.first().map(Tensor::shape).unwrap_or_default();
+    let (shape, activation, numbers) = (answer.tensor.shape(), answer.output.activation, answer.float32());
     let classes = characters.len() + 1;
     match *shape {
         [1, _, seen] | [_, 1, seen] if seen == classes => {}
         _ => return Err(told(format!("the shape is {shape:?}, [1, steps, {classes}] is wanted"))),
     }
-    if output.activation == Some(Activation::Softmax) {
-        finite(numbers, classes).map_err(told)?;
+    if activation == Some(Activation::Softmax) {
+        finite(&numbers, classes).map_err(told)?;
     } else {
-        probabilities(numbers, classes, output.activation).map_err(told)?;
+        probabilities(&numbers, classes, activation).map_err(told)?;
     }
-    Ok(ctc::greedy(numbers, characters, task.blank, output.activation))
+    Ok(ctc::greedy(&numbers, characters, task.blank, activation))
 }
 
 /// A line that was found and then read: the place of the one, the text and the confidence of the other.

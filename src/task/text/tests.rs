@@ -10,16 +10,18 @@ use crate::tensor::TensorData;
 
 const TASK: TextDetection = TextDetection { pixel_from: 0.3, line_from: 0.5, grow: 1.6 };
 
-fn passport(activation: Activation) -> Passport {
+/// A passport of a model that gives one output.
+fn passport(activation: Activation, output: &Tensor) -> Passport {
     let mut passport: Passport = toml_edit::de::from_str(PASSPORT).unwrap();
     passport.outputs[0].name = "map".into();
+    passport.outputs[0].shape = output.shape().to_vec();
     passport.outputs[0].activation = Some(activation);
     passport
 }
 
 fn found(map: Vec<f32>, [height, width]: [usize; 2], geometry: &Geometry) -> Result<Vec<TextLine>, String> {
     let output = Tensor::new(vec![1, 1, height, width], TensorData::F32(map)).unwrap();
-    detect(&passport(Activation::None), &TASK, &[output], geometry).map(|findings| match findings {
+    detect(&passport(Activation::None, &output), &TASK, &[output], geometry).map(|findings| match findings {
         Findings::Text { lines } => lines,
         other => panic!("{other:?}"),
     })
@@ -106,10 +108,13 @@ fn what_is_no_map_is_refused_with_its_place() {
         "output \"map\": the number at row 1, place 1 is 7.5, a probability from 0 to 1 is wanted"
     );
     let logits = Tensor::new(vec![1, 2, 4], TensorData::F32(numbers)).unwrap();
-    assert!(detect(&passport(Activation::Sigmoid), &TASK, &[logits], &geometry).is_ok(), "logits may be large");
+    assert!(
+        detect(&passport(Activation::Sigmoid, &logits), &TASK, &[logits], &geometry).is_ok(),
+        "logits may be large"
+    );
     let wrong = Tensor::new(vec![2, 2, 2], TensorData::F32(vec![0.0; 8])).unwrap();
     assert_eq!(
-        detect(&passport(Activation::None), &TASK, &[wrong], &geometry).unwrap_err(),
+        detect(&passport(Activation::None, &wrong), &TASK, &[wrong], &geometry).unwrap_err(),
         "output \"map\": the shape is [2, 2, 2], [1, 1, height, width] is wanted"
     );
 }
@@ -123,7 +128,7 @@ fn a_line_of_steps_becomes_a_text() {
     let task = recognition(Characters::Listed(vec!["A".into(), "7".into()]));
     let read = |numbers: Vec<f32>, shape: Vec<usize>| {
         let output = Tensor::new(shape, TensorData::F32(numbers)).unwrap();
-        recognise(&passport(Activation::None), &task, &[output])
+        recognise(&passport(Activation::None, &output), &task, &[output])
     };
     let numbers = vec![0.1, 0.9, 0.0, 0.1, 0.8, 0.1, 0.9, 0.1, 0.0, 0.2, 0.1, 0.7];
     for shape in [vec![1, 4, 3], vec![4, 1, 3]] {
@@ -141,7 +146,7 @@ fn a_line_of_steps_becomes_a_text() {
     let unread = recognition(Characters::File(file));
     let output = Tensor::new(vec![1, 4, 3], TensorData::F32(numbers)).unwrap();
     assert_eq!(
-        recognise(&passport(Activation::None), &unread, &[output]).unwrap_err(),
+        recognise(&passport(Activation::None, &output), &unread, &[output]).unwrap_err(),
         "output \"map\": the characters of keys.txt were not read with the passport"
     );
 }

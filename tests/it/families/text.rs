@@ -206,7 +206,7 @@ fn fields(mut message: &[u8]) -> Vec<(u64, &[u8])> {
         let end = from.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
         let (bytes, rest) = from.split_at(end);
         *from = rest;
-        bytes.iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f))
+        bytes.iter().rev().fold(0, |number, byte| (number << 7) | u64::from(byte & 0x7f))
     }
     let mut found = Vec::new();
     while !message.is_empty() {

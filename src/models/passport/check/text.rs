@@ -171,3 +171,89 @@ pub(super) fn read_characters(file: &mut CharactersFile, table: &Path, folder: &
         Err(_) => drop(findings.value(&table.then("path"), format!("{shown} is not a text"), "want UTF-8")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::models::catalogue::sha256_of;
+    use crate::models::passport::Model;
+    use crate::models::passport::tests::{PASSPORT, written};
+
+    /// The messages of a passport's findings; `beside` is written as `characters.txt` beside it.
+    fn findings(passport: &str, beside: &[u8]) -> Vec<String> {
+        let (_folder, path) = written(passport);
+        std::fs::write(path.join("characters.txt"), beside).unwrap();
+        match Model::load(&path) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.findings().iter().map(|finding| finding.message.clone()).collect(),
+        }
+    }
+
+    /// The example with another task, which has no labels, and another shape of its output.
+    fn with_task(task: &str, shape: &str, activation: &str) -> String {
+        let (before, _) = PASSPORT.split_once("[labels]").unwrap();
+        before
+            .replace("task = \"classification\"\n", &format!("task = {task}\n"))
+            .replace("shape = [1, 2]", &format!("shape = {shape}"))
+            .replace("activation = \"softmax\"", activation)
+    }
+
+    fn with_text(more: &str) -> String {
+        let (before, after) = PASSPORT.split_once("[[inputs]]").unwrap();
+        let (_, after) = after.split_once("# Each output that is read").unwrap();
+        format!("{before}[[inputs]]\nkind = \"text\"\nname = \"t\"\nkey = \"text\"\n{more}\n#{after}")
+    }
+
+    #[test]
+    fn a_task_of_text_that_fits_is_read() {
+        let task = "{ text-detection = { pixel_from = 0.3, line_from = 0.5, grow = 1.6 } }";
+        let none = "activation = \"none\"";
+        assert_eq!(findings(&with_task(task, "[1, 1, 320, 640]", none), b""), Vec::<String>::new());
+        let listed = "{ text-recognition = { characters = { listed = [\"A\", \"7\"] } } }";
+        assert_eq!(findings(&with_task(listed, "[1, 40, 3]", none), b""), Vec::<String>::new());
+        let hash = sha256_of("A\n7\n \n".as_bytes());
+        let file = format!(
+            "{{ text-recognition = {{ characters = {{ file = {{ path = \"characters.txt\", sha256 = \"{hash}\" }} }} }} }}"
+        );
+        assert_eq!(findings(&with_task(&file, "[40, 1, 4]", none), "A\n7\n \n".as_bytes()), Vec::<String>::new());
+        assert_eq!(findings(&with_task(&file, "[1, 40, 5]", none), "A\n7\n \n".as_bytes()).len(), 1, "classes");
+        let altered = findings(&with_task(&file, "[1, 40, 4]", none), "A\n8\n \n".as_bytes());
+        assert!(altered.len() == 1 && altered[0].contains("characters.txt: sha256 is "), "{altered:?}");
+        let outside = file.replace("characters.txt", "../characters.txt");
+        let outside = findings(&with_task(&outside, "[1, 40, 4]", none), b"");
+        assert!(outside.len() == 1 && outside[0].contains("../characters.txt"), "{outside:?}");
+    }
+
+    #[test]
+    fn a_task_of_text_that_does_not_fit_is_told() {
+        let task = "{ text-detection = { pixel_from = 0.3, line_from = 0.5, grow = 1.6 } }";
+        let both = findings(&with_task(task, "[1, 2]", "activation = \"softmax\""), b"");
+        assert_eq!(both.len(), 2, "{both:?}");
+        let missing = findings(&with_task(task, "[1, 1, 8, 8]", ""), b"");
+        assert!(missing.len() == 1 && missing[0].contains("activation"), "{missing:?}");
+        let empty = "{ text-recognition = { characters = { listed = [] } } }";
+        assert_eq!(findings(&with_task(empty, "[1, 40, 1]", "activation = \"none\""), b"").len(), 1);
+    }
+
+    #[test]
+    fn an_input_of_tokens_holds_every_token() {
+        let fits =
+            "shape = [1, 8]\nelement = \"int32\"\ntokens = { bytes = { known = 128, unknown = 128 } }\npadding = 0";
+        assert_eq!(findings(&with_text(fits), b""), Vec::<String>::new());
+        for (from, to) in [
+            ("[1, 8]", "[8]"),
+            ("[1, 8]", "[1, 0]"),
+            ("\"int32\"", "\"float16\""),
+            ("\"int32\"", "\"uint8\""),
+            ("known = 128, ", "known = 256, "),
+            ("known = 128, ", ""),
+            (", unknown = 128", ""),
+            ("padding = 0", "padding = 0\npart = \"types\""),
+        ] {
+            let seen = findings(&with_text(&fits.replace(from, to)), b"");
+            assert_eq!(seen.len(), 1, "{to}: {seen:?}");
+        }
+        let plain = "shape = [1, 8]\nelement = \"uint8\"\ntokens = { bytes = {} }\npadding = 0";
+        assert_eq!(findings(&with_text(plain), b""), Vec::<String>::new());
+        assert_eq!(findings(&with_text(&plain.replace("padding = 0", "padding = 256")), b"").len(), 1);
+    }
+}
