@@ -32,7 +32,9 @@ pub fn decode(passport: &Passport, outputs: &[Tensor]) -> Result<Findings, Strin
             return Err(answer.told("all numbers of the vector are 0, it cannot be brought to length 1"));
         }
         #[expect(clippy::cast_possible_truncation, reason = "from -1 to 1")]
-        vector.iter_mut().for_each(|number| *number = (f64::from(*number) / length) as f32);
+        for number in &mut vector {
+            *number = (f64::from(*number) / length) as f32;
+        }
     }
     Ok(Findings::Embedding { vector })
 }
@@ -68,7 +70,7 @@ mod tests {
     fn what_is_no_vector_is_told() {
         let told = |numbers: &[f32]| read(numbers, UNIT).unwrap_err();
         assert_eq!(told(&[]), "output \"y\": the vector has 0 numbers, 1 to 65536 are wanted");
-        assert_eq!(told(&[0.0; 65_537]), "output \"y\": the vector has 65537 numbers, 1 to 65536 are wanted");
+        assert_eq!(told(&vec![0.0; 65_537]), "output \"y\": the vector has 65537 numbers, 1 to 65536 are wanted");
         assert_eq!(told(&[0.0, f32::NAN]), "output \"y\": the number at place 1 is NaN, a finite number is wanted");
         assert_eq!(told(&[f32::INFINITY]), "output \"y\": the number at place 0 is inf, a finite number is wanted");
         assert_eq!(

@@ -183,12 +183,14 @@ fn above_half(plane: &[f32]) -> usize {
 }
 
 /// At each pixel, the sum of some planes, at most 1.
-fn sum(planes: &[Vec<f32>], places: &[usize]) -> Vec<f32> {
+fn sum(planes: &[Vec<f32>], chosen: &[usize]) -> Vec<f32> {
     let mut sums = vec![0.0_f32; planes.first().map_or(0, Vec::len)];
-    for plane in places.iter().filter_map(|&place| planes.get(place)) {
+    for plane in chosen.iter().filter_map(|&place| planes.get(place)) {
         sums.iter_mut().zip(plane).for_each(|(sum, number)| *sum += number);
     }
-    sums.iter_mut().for_each(|sum| *sum = sum.min(1.0));
+    for sum in &mut sums {
+        *sum = sum.min(1.0);
+    }
     sums
 }
 

@@ -105,6 +105,7 @@ impl Shown {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the numbers are chosen to be exact in binary")]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,5 +1,7 @@
 //! Tests of the reading of segmentations: known areas, and properties of any.
 
+#![expect(clippy::float_cmp, reason = "the numbers are chosen to be exact in binary")]
+
 use proptest::prelude::*;
 
 use super::*;

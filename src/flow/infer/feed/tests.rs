@@ -15,13 +15,14 @@ use crate::value::Value;
 const IMAGE: &str = "{ kind = \"image\", name = \"x\", shape = [1, 1, 2, 2], layout = \"nchw\", element = \"float32\", \
     colour = \"grey\", fit = \"stretch\", filter = \"area\", scale = 1.0, mean = [0.0], standard_deviation = [1.0] }";
 
+#[derive(serde::Deserialize)]
+struct Inputs {
+    inputs: Vec<Input>,
+}
+
 fn model(inputs: &str) -> Arc<Model> {
     let mut passport = task_passport("task = \"embedding\"", "");
     let text = format!("inputs = [{inputs}]");
-    #[derive(serde::Deserialize)]
-    struct Inputs {
-        inputs: Vec<Input>,
-    }
     passport.inputs = toml_edit::de::from_str::<Inputs>(&text).unwrap().inputs;
     Arc::new(Model { passport, folder: "m".into() })
 }

@@ -95,3 +95,46 @@ fn range(normalisation: &Normalisation, table: &Path, findings: &mut Findings<'_
             .help("the least and the greatest raw score seen in validation: `image_min` and `image_max` of Anomalib's post-processor, `pixel_min` and `pixel_max` for the map");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::models::passport::check::task::tests::{TASK, told};
+
+    const BARE: (&str, &str) = ("activation = \"softmax\"", "");
+
+    fn of(shape: &str, keys: &str) -> Vec<String> {
+        let shape = format!("shape = {shape}");
+        told(&[TASK, BARE, ("shape = [1, 2]", &shape)], &format!("[task.anomaly]\n{keys}"))
+    }
+
+    #[test]
+    fn a_score_or_a_map_each_of_its_shape() {
+        assert!(of("[1, 1]", "score = \"logits\"").is_empty());
+        assert!(of("[1, 1, 30, 40]", "map = \"logits\"").is_empty());
+        assert_eq!(of("[1, 2]", "score = \"logits\""), ["`outputs[logits].shape` is [1, 2]"]);
+        assert_eq!(of("[1, 2, 3, 4]", "map = \"logits\""), ["`outputs[logits].shape` is [1, 2, 3, 4]"]);
+        assert_eq!(of("[1]", "").len(), 1);
+        assert_eq!(
+            of("[1]", "score = \"pred_score\""),
+            ["`task.anomaly.score` is \"pred_score\", which is not among the `outputs`"]
+        );
+    }
+
+    #[test]
+    fn keys_belong_to_what_is_there() {
+        let range = |minimum: f64| format!("{{ threshold = 1.0, minimum = {minimum:?}, maximum = 2.0 }}");
+        assert!(of("[1]", &format!("score = \"logits\"\nscore_normalisation = {}", range(0.0))).is_empty());
+        assert_eq!(
+            of("[1]", &format!("score = \"logits\"\nscore_normalisation = {}", range(2.0))),
+            ["`task.anomaly.score_normalisation.maximum` is 2"]
+        );
+        assert_eq!(
+            of("[1]", &format!("score = \"logits\"\nmap_normalisation = {}", range(0.0))),
+            ["`task.anomaly` has `map_normalisation`, but no `map`"]
+        );
+        assert_eq!(
+            of("[1]", "score = \"logits\"\nmap_quantile = 0.9"),
+            ["`task.anomaly` has `map_quantile`, but the score is not taken from a map"]
+        );
+    }
+}

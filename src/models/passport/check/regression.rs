@@ -48,3 +48,26 @@ fn limits(value: &RegressionValue, table: &Path, findings: &mut Findings<'_>) {
         findings.key(&path, message, "belongs to `at_least` and `at_most`");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::models::passport::check::task::tests::{TASK, told};
+
+    fn of(values: &str) -> Vec<String> {
+        let bare = ("activation = \"softmax\"", "");
+        told(&[TASK, bare], &format!("[task.regression]\nvalues = [{values}]"))
+    }
+
+    #[test]
+    fn values_have_names_and_limits_in_order() {
+        assert!(
+            of("{ name = \"a\" }, { name = \"b\", at_least = 1.0, at_most = 1.0, standard_error = 0.1 }").is_empty()
+        );
+        assert_eq!(of("{ name = \"a\" }"), ["`outputs[logits].shape` is [1, 2]"]);
+        assert_eq!(of("{ name = \"a\" }, { name = \"a\" }"), ["two of the `values` have the name \"a\""]);
+        let limits = |keys: &str| of(&format!("{{ name = \"a\" }}, {{ name = \"b\", {keys} }}")).join("; ");
+        assert!(limits("at_least = 2.0, at_most = 1.0").ends_with("is 1, below `at_least`, which is 2"));
+        assert!(limits("at_least = 2.0, standard_error = 0.0").ends_with("is 0"));
+        assert!(limits("standard_error = 0.5").ends_with("is 0.5, but the value has no limits"));
+    }
+}

@@ -58,3 +58,45 @@ fn places(output: &Output, findings: &mut Findings<'_>) {
         findings.key(&path, message, "belongs to numbers with a point");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::models::passport::check::task::tests::{TASK, told};
+
+    const TABLE: &str = "[task.segmentation]\narea_from = 0.01";
+
+    #[test]
+    fn a_plane_a_label_or_the_place_of_each() {
+        let shaped = |shape: &str, activation: &str, element: &str| {
+            let (shape, element) = (format!("shape = {shape}"), format!("element = \"{element}\"\nactivation"));
+            let changes = [
+                TASK,
+                ("shape = [1, 2]", &shape),
+                ("# What makes", "# Makes"),
+                ("activation = \"softmax\"", activation),
+            ];
+            let output = "element = \"float32\"\n# Makes probabilities";
+            let mut changes = changes.to_vec();
+            let wanted = element.replace("\nactivation", "\n# Makes probabilities");
+            changes.push((output, &wanted));
+            told(&changes, TABLE)
+        };
+        assert!(shaped("[1, 2, 60, 80]", "activation = \"softmax\"", "float32").is_empty());
+        assert!(shaped("[1, 1, 0, 0]", "activation = \"sigmoid\"", "float32").is_empty());
+        assert!(shaped("[1, 60, 80]", "", "uint8").is_empty());
+        assert_eq!(
+            shaped("[1, 1, 0, 0]", "activation = \"softmax\"", "float32"),
+            ["`outputs[logits].shape` is [1, 1, 0, 0]"]
+        );
+        assert_eq!(
+            shaped("[1, 3, 0, 0]", "activation = \"none\"", "float32"),
+            ["`outputs[logits].shape` is [1, 3, 0, 0]"]
+        );
+        assert_eq!(shaped("[1, 2, 0, 0]", "", "float32"), ["`outputs[logits]` has no `activation`"]);
+        assert_eq!(shaped("[2, 6, 8]", "", "int64"), ["`outputs[logits].shape` is [2, 6, 8]"]);
+        assert_eq!(
+            shaped("[1, 6, 8]", "activation = \"none\"", "int64"),
+            ["the elements are int64: places among the labels, not probabilities"]
+        );
+    }
+}

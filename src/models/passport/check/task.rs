@@ -62,3 +62,41 @@ fn classification(output: &Output, names: usize, findings: &mut Findings<'_>) {
         note.help("with another `activation` than \"softmax\" also [1, 1]: the probability of the second label");
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use crate::models::passport::Model;
+    use crate::models::passport::tests::{PASSPORT, written};
+
+    /// The messages on the example's passport after some changes and with more at its end.
+    pub(in crate::models::passport::check) fn told(changes: &[(&str, &str)], end: &str) -> Vec<String> {
+        let mut text = PASSPORT.to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        let (_folder, path) = written(&format!("{text}\n{end}"));
+        let findings = Model::load(&path).err().map(crate::config::ConfigError::into_findings);
+        findings.into_iter().flatten().map(|finding| finding.message).collect()
+    }
+
+    /// The changes that take the task out of the example, so that a table can say another.
+    pub(in crate::models::passport::check) const TASK: (&str, &str) = ("task = \"classification\"\n", "");
+
+    #[test]
+    fn one_number_stands_for_two_labels_unless_it_is_a_softmax() {
+        let single = ("shape = [1, 2]", "shape = [1, 1]");
+        assert_eq!(told(&[single], ""), ["`outputs[logits].shape` is [1, 1]"]);
+        for activation in ["sigmoid", "none", "independent"] {
+            let other = format!("activation = \"{activation}\"");
+            assert!(told(&[single, ("activation = \"softmax\"", &other)], "").is_empty());
+        }
+    }
+
+    #[test]
+    fn only_a_vector_is_brought_to_length_1() {
+        let unit = ("activation = \"softmax\"", "activation = \"unit-length\"");
+        assert_eq!(told(&[unit], ""), ["`outputs[logits].activation` is \"unit-length\""]);
+        assert!(told(&[unit, ("task = \"classification\"", "task = \"embedding\"")], "").is_empty());
+    }
+}
