@@ -163,6 +163,10 @@ def detector(path, side, frames):
     passed = [int((score.max(axis=0) >= CONFIDENCE).sum()) for score in scores]
     print(f"{path.parent.name}: {parameters:,} parameters, {scores[0].shape[1]} candidates, of which {min(passed)} to "
           f"{max(passed)} (median {int(np.median(passed))}) pass {CONFIDENCE}")
+    names = [f"defect-{number}" for number in range(CLASSES)]
+    body = DETECTOR.format(confidence=CONFIDENCE, side=side, rows=4 + CLASSES, candidates=scores[0].shape[1],
+                           names=quoted(names), defects=quoted(names))
+    passport(path, "teacher", f"A detector of YOLOv8n's shape at {side} pixels.", body)
 
 
 def letterboxed(frame, side):
@@ -207,8 +211,7 @@ STUDENT = [(1, 12, 1, 1), (3, 16, 2, 2), (4, 20, 2, 2), (4, 28, 2, 2)]
 
 HEAD = """schema = "kenpin.passport/1"
 name = "{name}"
-task = "{task}"
-description = "{description} Random weights: it costs what its shape costs and recognises nothing."
+{task}description = "{description} Random weights: it costs what its shape costs and recognises nothing."
 tier = "{tier}"
 licence = "MIT OR Apache-2.0"
 origin = "tests/bench/models.py"
@@ -218,6 +221,38 @@ path = "model.onnx"
 sha256 = "{sha256}"
 ir_version = 8
 opset = 17
+"""
+
+DETECTOR = """
+[task.detection]
+head = "yolov8"
+confidence_from = {confidence}
+overlap_up_to = 0.45
+most = 100
+
+[[inputs]]
+name = "images"
+kind = "image"
+shape = [1, 3, {side}, {side}]
+layout = "nchw"
+element = "float32"
+colour = "rgb"
+fit = "letterbox"
+fill = 114
+filter = "linear"
+scale = 0.00392156862745098
+mean = [0.0, 0.0, 0.0]
+standard_deviation = [1.0, 1.0, 1.0]
+
+[[outputs]]
+name = "output0"
+shape = [1, {rows}, {candidates}]
+element = "float32"
+activation = "none"
+
+[labels]
+names = {names}
+defects = {defects}
 """
 
 CLASSIFIER = """
@@ -246,7 +281,7 @@ defects = {defects}
 """
 
 
-def passport(path, task, tier, description, body):
+def passport(path, tier, description, body, task=""):
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     head = HEAD.format(name=path.parent.name, task=task, tier=tier, description=description, sha256=sha256)
     (path.parent / "passport.toml").write_text(head + body)
@@ -255,9 +290,12 @@ def passport(path, task, tier, description, body):
 def classifier(path, seed, side, stem, blocks, last, classes, tier, description):
     Mobile(seed).classifier(path, side, stem, blocks, last, classes)
     names = ["good"] + [f"defect-{number}" for number in range(1, classes)]
-    quoted = lambda texts: "[" + ", ".join(f'"{text}"' for text in texts) + "]"
     body = CLASSIFIER.format(side=side, classes=classes, names=quoted(names), defects=quoted(names[1:]))
-    passport(path, "classification", tier, description, body)
+    passport(path, tier, description, body, 'task = "classification"\n')
+
+
+def quoted(texts):
+    return "[" + ", ".join(f'"{text}"' for text in texts) + "]"
 
 
 def main():
