@@ -17,7 +17,7 @@ mod sheet;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::graph::{Graph, Port};
+use super::graph::Graph;
 use super::passport::SCHEMA;
 use crate::name::Name;
 use hints::Hints;
@@ -201,7 +201,7 @@ impl Draft<'_> {
     /// The table of an output that is read.
     fn output(&self, output: &reading::Output<'_>) -> Vec<Line> {
         let element = output.port.element.map_or("float32", crate::tensor::Element::as_str);
-        let (shape, why) = self.output_shape(output.port);
+        let (shape, why) = self.output_shape(output);
         let mut lines = vec![
             line("name", output.port.name.as_str(), ""),
             line("shape", whole(&shape), why),
@@ -213,14 +213,13 @@ impl Draft<'_> {
         lines
     }
 
-    /// The shape of an output: open axes that have the name of an input's axis are as long as that one, an open first axis
-    /// is the batch, any other differs from run to run.
-    fn output_shape(&self, port: &Port) -> (Vec<usize>, &'static str) {
-        let axes = port.axes.as_deref().unwrap_or_default();
+    /// The shape of an output: an open first axis is the batch, any other open one differs from run to run.
+    fn output_shape(&self, output: &reading::Output<'_>) -> (Vec<usize>, &'static str) {
+        let axes = output.port.axes.as_deref().unwrap_or_default();
         let open = axes.iter().any(|axis| axis.fixed().is_none());
         let batched = self.graph.inputs.iter().any(|input| input.lengths().first().is_some_and(Option::is_none));
         let length = |(at, axis): (usize, &super::graph::Axis)| {
-            axis.fixed().unwrap_or(usize::from(at == 0 && (batched || axes.len() > 1)))
+            axis.fixed().unwrap_or(usize::from(at == 0 && !output.listed && (batched || axes.len() > 1)))
         };
         let shape = axes.iter().enumerate().map(length).collect();
         (shape, if open { "the graph leaves axes open: a batch of 1, and 0 for what differs from run to run" } else { "" })

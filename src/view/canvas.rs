@@ -19,6 +19,9 @@ pub(super) type Colour = Rgb888;
 /// A picture narrower than this is enlarged by a whole factor, to this width or more.
 const LEGIBLE_WIDTH: u32 = 320;
 
+/// No picture is enlarged beyond this height.
+const MAX_HEIGHT: u32 = 4096;
+
 /// From this width on, words are written large.
 const LARGE_WIDTH: u32 = 640;
 
@@ -31,7 +34,8 @@ pub(super) struct Canvas {
 impl Canvas {
     /// The picture, enlarged where it is small.
     pub(super) fn new(picture: &RgbImage) -> Self {
-        let factor = LEGIBLE_WIDTH.div_ceil(picture.width().max(1)).clamp(1, 64);
+        let room = (MAX_HEIGHT / picture.height().max(1)).max(1);
+        let factor = LEGIBLE_WIDTH.div_ceil(picture.width().max(1)).clamp(1, room);
         let (width, height) = (picture.width() * factor, picture.height() * factor);
         Self { picture: imageops::resize(picture, width, height, imageops::FilterType::Nearest), factor }
     }

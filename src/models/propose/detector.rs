@@ -160,7 +160,7 @@ fn boxes_scores<'d>(draft: &Draft<'d>, one: &'d Port, other: &'d Port) -> Option
     Some(Seen {
         head: keyed("boxes-scores", table),
         why: why.into(),
-        outputs: vec![plain(boxes), Output { port: scores, activation: Some(activation) }],
+        outputs: vec![plain(boxes), Output { activation: Some(activation), ..plain(scores) }],
         labels: classes - usize::from(background),
         suppress: !transformer,
         prototypes: None,
@@ -184,7 +184,7 @@ fn boxes_labels_scores<'d>(draft: &Draft<'d>, outputs: &[&'d Port]) -> Option<Se
     Some(Seen {
         head: keyed("boxes-labels-scores", table),
         why: "outputs as torchvision's, which counts labels from 1 and suppresses in the graph".into(),
-        outputs: [boxes, labels, scores].map(plain).into(),
+        outputs: [boxes, labels, scores].map(|port| Output { listed: true, ..plain(port) }).into(),
         labels: known_labels(draft).unwrap_or(1),
         suppress: false,
         prototypes: None,
@@ -211,7 +211,7 @@ fn distribution<'d>(draft: &Draft<'d>, outputs: &[&'d Port]) -> Option<Seen<'d>>
         level.insert("boxes", boxes.name.as_str().into());
         levels.push(level);
         let activation = Some(("none", "this head's exporters write probabilities".to_owned()));
-        read.extend([Output { port: scores, activation }, plain(boxes)]);
+        read.extend([Output { activation, ..plain(scores) }, plain(boxes)]);
     }
     let mut table = InlineTable::new();
     table.insert("levels", levels.into());

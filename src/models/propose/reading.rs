@@ -28,6 +28,8 @@ pub(super) struct Output<'g> {
     pub(super) port: &'g Port,
     /// The activation and its reason.
     pub(super) activation: Option<(&'static str, String)>,
+    /// Whether its first axis counts what was found, rather than frames.
+    pub(super) listed: bool,
 }
 
 impl<'g> Reading<'g> {
@@ -38,7 +40,7 @@ impl<'g> Reading<'g> {
 
 /// An output whose numbers need no activation.
 pub(super) const fn plain(port: &Port) -> Output<'_> {
-    Output { port, activation: None }
+    Output { port, activation: None, listed: false }
 }
 
 /// The tasks that `--task` knows.
