@@ -34,3 +34,4 @@ pub mod task;
 pub mod telemetry;
 pub mod tensor;
 pub mod value;
+pub mod view;

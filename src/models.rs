@@ -1,7 +1,10 @@
 //! Models as things on disk: what a passport promises, and whether the file beside it keeps the promise.
 
 pub mod catalogue;
+pub mod graph;
 pub mod passport;
+pub mod propose;
+pub mod reference;
 
 use std::path::PathBuf;
 
@@ -37,6 +40,20 @@ pub enum ModelError {
         seen: String,
         /// As the passport has it.
         wanted: String,
+    },
+    /// A reference is not reproduced: the model does not judge.
+    #[error("model {model}: {what} is {seen}, the reference wants {wanted}: {cause}")]
+    Reference {
+        /// The model's name.
+        model: String,
+        /// The number, such as `output "logits" at [0, 1] of case "dark"`.
+        what: String,
+        /// The number as it is.
+        seen: String,
+        /// The number of the reference, and how near is near enough.
+        wanted: String,
+        /// The likely cause.
+        cause: String,
     },
     /// No backend of the configured list could be used.
     #[error("{0}")]

@@ -1,6 +1,9 @@
-//! `kenpin models`: lists the models in a folder, shows a passport, verifies files against their hashes, prints an example.
+//! `kenpin models`: lists the models in a folder, shows a passport or an ONNX file, verifies files against their hashes
+//! and models against their references, imports an ONNX file, prints an example.
 //!
 //! A folder is either that of one model or one that holds the folders of several.
+
+mod import;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,10 +14,12 @@ use serde_json::{Value, json};
 
 use crate::config::ConfigError;
 use crate::config::findings::Finding;
+use crate::flow::infer::backend::Backend;
 use crate::models::catalogue;
+use crate::models::graph::Graph;
 use crate::models::passport::{EXAMPLE, Input, Model};
 
-/// List, inspect and verify models, or print an example of a passport.
+/// List, inspect, verify and import models, or print an example of a passport.
 ///
 /// A model is a folder with an ONNX file and a passport.toml, which says what the model is fed, how its answer is read and
 /// which hash the file has. The folder's name is the model's name.
@@ -30,10 +35,12 @@ pub(super) struct Args {
 pub(super) enum Action {
     /// One line a model.
     List(Target),
-    /// Everything the passports say.
+    /// Everything the passports say; of an ONNX file, everything it says of itself.
     Inspect(Target),
-    /// Whether each file has the hash that its passport states.
-    Verify(Target),
+    /// Whether each file has the hash that its passport states; with --run, whether each model reproduces its references.
+    Verify(Verify),
+    // Without a remark of its own: the first line of its `Args` is shown.
+    Import(Box<import::Args>),
     /// A passport to begin with, each key with its meaning.
     Example,
 }
@@ -49,14 +56,32 @@ pub(super) struct Target {
     json: bool,
 }
 
+/// Which models are verified, and how thoroughly.
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    target: Target,
+    /// Open each model and hold it against its references, on the processor.
+    #[arg(long)]
+    run: bool,
+    /// The ONNX Runtime library; searched for in the usual places when not given.
+    #[arg(long, requires = "run")]
+    library: Option<PathBuf>,
+}
+
 /// Does it; exit code 1 when a passport has findings or a file is not the one its passport speaks of.
 ///
 /// # Errors
 /// When the folder cannot be listed, or has no model in it.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (Action::List(target) | Action::Inspect(target) | Action::Verify(target)) = &args.action else {
-        super::say(EXAMPLE.trim_end())?;
-        return Ok(ExitCode::SUCCESS);
+    let target = match &args.action {
+        Action::Import(args) => return import::run(args),
+        Action::Example => {
+            super::say(EXAMPLE.trim_end())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Inspect(target) if target.folder.is_file() => return look(target),
+        Action::List(target) | Action::Inspect(target) | Action::Verify(Verify { target, .. }) => target,
     };
     let folders = catalogue::find(&target.folder)?;
     anyhow::ensure!(
@@ -65,10 +90,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         target.folder.display()
     );
     let (models, mut findings) = load(&folders);
-    if let Action::Verify(_) = args.action {
-        findings.extend(
-            models.iter().filter_map(|model| Some(Finding::of_text(catalogue::verify(model).err()?.to_string()))),
-        );
+    if let Action::Verify(verify) = &args.action {
+        findings.extend(broken(&models, verify)?.into_iter().map(Finding::of_text));
     }
     if target.json {
         super::say(as_json(&args.action, &models)?)?;
@@ -79,6 +102,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(super::check::report(&ConfigError::new(&target.folder.display().to_string(), findings)))
+}
+
+/// A sentence for each model whose files are not what its passport says, or that does not reproduce its references.
+fn broken(models: &[Model], verify: &Verify) -> anyhow::Result<Vec<String>> {
+    let wrong = |model: &Model| Some(catalogue::verify(model).err()?.to_string());
+    if !verify.run {
+        return Ok(models.iter().filter_map(wrong).collect());
+    }
+    let runtime = import::runtime(verify.library.as_deref());
+    let backend = Backend::choose(&runtime)?;
+    let held = |model: &Model| wrong(model).or_else(|| Some(backend.open(model, &runtime).err()?.to_string()));
+    Ok(models.iter().filter_map(held).collect())
+}
+
+/// What an ONNX file says of itself.
+fn look(target: &Target) -> anyhow::Result<ExitCode> {
+    let graph = Graph::read(&target.folder)?;
+    let text = serde_json::to_string_pretty(&graph).context("the graph cannot be written as JSON")?;
+    super::say(if target.json { text } else { graph.to_string() })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load(folders: &[PathBuf]) -> (Vec<Model>, Vec<Finding>) {
@@ -119,7 +162,7 @@ fn verified(model: &Model, folder: &str) -> Value {
 
 fn as_text(action: &Action, models: &[Model]) -> anyhow::Result<String> {
     match action {
-        Action::List(_) | Action::Example => Ok(list(models)),
+        Action::List(_) | Action::Example | Action::Import(_) => Ok(list(models)),
         Action::Inspect(_) => {
             let texts = models.iter().map(|model| {
                 let passport = toml_edit::ser::to_string_pretty(&model.passport)

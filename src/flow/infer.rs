@@ -10,6 +10,7 @@
 pub mod backend;
 pub mod crew;
 pub mod feed;
+pub mod hold;
 pub mod library;
 #[cfg(feature = "ort")]
 mod ort;

@@ -71,14 +71,30 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Verifies that the model's file is the one its passport speaks of.
+/// Verifies that the model's files, its external weights and its references are those its passport speaks of.
 ///
 /// # Errors
-/// [`ModelError::WrongHash`] with both hashes; [`ModelError::Unreadable`] when the file cannot be read.
+/// [`ModelError::WrongHash`] with both hashes; [`ModelError::Unreadable`] when a file cannot be read.
 pub fn verify(model: &Model) -> Result<(), ModelError> {
-    let (path, wanted) = (model.file(), model.passport.file.sha256.clone());
+    is(model.file(), &model.passport.file.sha256)?;
+    verify_external(model)?;
+    let reference = model.passport.reference.as_ref();
+    reference.map_or(Ok(()), |reference| is(model.folder.join(&reference.path), &reference.sha256))
+}
+
+/// Verifies the files with weights beside the model's file.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_external(model: &Model) -> Result<(), ModelError> {
+    let beside = |path: &Path| model.file().parent().unwrap_or(&model.folder).join(path);
+    model.passport.file.external.iter().try_for_each(|file| is(beside(&file.path), &file.sha256))
+}
+
+/// Whether a file has a hash.
+fn is(path: PathBuf, wanted: &str) -> Result<(), ModelError> {
     let seen = sha256(&path)?;
-    if seen == wanted { Ok(()) } else { Err(ModelError::WrongHash { path, seen, wanted }) }
+    if seen == wanted { Ok(()) } else { Err(ModelError::WrongHash { path, seen, wanted: wanted.to_owned() }) }
 }
 
 /// Reads the passport of every model of the settings. The files are left to those who open them: one that is not what

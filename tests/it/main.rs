@@ -9,6 +9,7 @@ mod conformance;
 mod crew;
 mod families;
 mod house;
+mod import;
 mod journal;
 mod mqtt;
 mod parity;

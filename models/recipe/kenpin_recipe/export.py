@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from . import card, licence, metrics, networks, onnx_file, passport, score
+from . import card, licence, metrics, networks, onnx_file, passport, reference, score
 from .answers import load_checkpoint
 from .calibrate import fold
 from .data import Cell, select
@@ -25,7 +25,9 @@ def export(experiment: Experiment, model: Model, cells: list[Cell]) -> None:
     onnx_file.write(network, model.size, folder / passport.FILE)
     passport.write(experiment, model, folder)
     licence.write(experiment, model, folder)
-    _write_reference(folder, select(cells, experiment.dataset, "test"))
+    test = select(cells, experiment.dataset, "test")
+    _write_reference(folder, test)
+    reference.write(folder, test)
     figures = {
         "model": model.name,
         "positive_label": passport.LABELS[model.task][1],

@@ -21,9 +21,15 @@ def logits(folder: Path, cells: list[Cell]) -> np.ndarray:
     )
     answers = []
     for cell in tqdm(cells, desc=table["name"], unit="cell", leave=False):
-        tensor = _tensor(load_pixels(cell.path, image["shape"][3]), image)
-        answers.append(session.run([output["name"]], {image["name"]: tensor})[0][0])
+        fed = _tensor(load_pixels(cell.path, image["shape"][3]), image)
+        answers.append(session.run([output["name"]], {image["name"]: fed})[0][0])
     return np.stack(answers)
+
+
+def tensor(folder: Path, cell: Cell) -> np.ndarray:
+    """What the model in `folder` is fed for one cell, float32 [1, 1, h, w]."""
+    image = passport.read(folder)["inputs"][0]
+    return _tensor(load_pixels(cell.path, image["shape"][3]), image)
 
 
 def softmax(answers: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from safetensors.numpy import load_file
 
 from kenpin_recipe import calibrate, data, experiment, licence, networks, onnx_file, passport, score
 from kenpin_recipe.places import EXPERIMENTS, MODELS
@@ -77,6 +78,20 @@ class ModelFolders(unittest.TestCase):
                 answers = score.softmax(score.logits(folder, [cells[stem] for stem in reference["cells"]]))
                 wanted = [line["probabilities"] for line in reference["cells"].values()]
                 np.testing.assert_allclose(answers, wanted, atol=reference["tolerance"])
+
+    def test_tensors_of_the_reference_are_what_the_model_is_fed_and_answers(self):
+        cells = {cell.stem: cell for cell in data.read_cells(data.find(None))}
+        for model in experiment.read(ELPV).exported:
+            with self.subTest(model.name):
+                folder = MODELS / model.name
+                named = passport.read(folder)["reference"]
+                path = folder / named["path"]
+                self.assertEqual(named["sha256"], hashlib.sha256(path.read_bytes()).hexdigest())
+                tensors = load_file(path)
+                for stem in {name.split(".")[0] for name in tensors}:
+                    fed, answer = score.tensor(folder, cells[stem]), score.logits(folder, [cells[stem]])
+                    np.testing.assert_array_equal(tensors[f"{stem}.input.{onnx_file.INPUT}"], fed)
+                    np.testing.assert_allclose(tensors[f"{stem}.output.{onnx_file.OUTPUT}"], answer, atol=1e-4)
 
 
 if __name__ == "__main__":

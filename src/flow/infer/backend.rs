@@ -4,11 +4,12 @@
 //! is not the first is marked as a fallback in each placement. A model that the chosen library refuses is not tried on
 //! another: that would be a silent change of what was asked for.
 
+use super::hold;
 use super::session::Session;
 use crate::config;
-use crate::models::ModelError;
-use crate::models::catalogue::sha256_of;
+use crate::models::graph::MAX_BYTES;
 use crate::models::passport::Model;
+use crate::models::{ModelError, catalogue, reference};
 
 /// The library that serves this process.
 #[derive(Debug, Clone)]
@@ -58,21 +59,25 @@ impl Backend {
         self.fallback.as_deref()
     }
 
-    /// Opens a session: reads the file, holds its hash and its signature against the passport, warms it up.
+    /// Opens a session: reads the file, holds its hash and its signature against the passport, and warms it up on the
+    /// model's references, which it must reproduce; a model without references runs once on zeroes.
     ///
     /// # Errors
-    /// [`ModelError`]: unreadable, wrong hash, other signature, or what the runtime said.
+    /// [`ModelError`]: unreadable, wrong hash, other signature, a reference that is not reproduced, or what the runtime
+    /// said.
     #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has settings of its own"))]
     pub fn open(&self, model: &Model, runtime: &config::Runtime) -> Result<Box<dyn Session>, ModelError> {
         let bytes = read_verified(model)?;
+        let cases = reference::read(model)?;
+        hold::preparation(model, &cases)?;
         match self.library {
             #[cfg(feature = "ort")]
             Library::OnnxRuntime(loaded) => {
-                let session = super::ort::OrtSession::open(loaded, model, &bytes, runtime, self.fallback())?;
+                let session = super::ort::OrtSession::open(loaded, (model, &bytes), &cases, runtime, self.fallback())?;
                 Ok(Box::new(session))
             }
             #[cfg(feature = "tract")]
-            Library::Tract => Ok(Box::new(super::tract::TractSession::open(model, &bytes, self.fallback())?)),
+            Library::Tract => Ok(Box::new(super::tract::TractSession::open(model, &bytes, &cases, self.fallback())?)),
         }
     }
 }
@@ -98,12 +103,21 @@ fn tract() -> Result<Library, String> {
     Err("tract is asked for and this build is without it: build with the cargo feature `tract`".into())
 }
 
-/// The bytes of a model file whose hash is the passport's: what was checked is what runs.
+/// The bytes of a model file whose hash is the passport's: what was checked is what runs. Files with external weights are
+/// checked too; the runtime reads those itself, from where they were checked.
 fn read_verified(model: &Model) -> Result<Vec<u8>, ModelError> {
     let path = model.file();
-    let bytes = std::fs::read(&path)
-        .map_err(|error| ModelError::Unreadable { path: path.clone(), cause: error.to_string() })?;
-    let seen = sha256_of(&bytes);
-    let wanted = model.passport.file.sha256.clone();
-    if seen == wanted { Ok(bytes) } else { Err(ModelError::WrongHash { path, seen, wanted }) }
+    let unreadable = |cause: String| ModelError::Unreadable { path: path.clone(), cause };
+    let length = std::fs::metadata(&path).map_err(|error| unreadable(error.to_string()))?.len();
+    if length > MAX_BYTES {
+        let cause = format!("it has {length} bytes, at most {MAX_BYTES} are run: export the weights as external data");
+        return Err(unreadable(cause));
+    }
+    let bytes = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+    let (seen, wanted) = (catalogue::sha256_of(&bytes), model.passport.file.sha256.clone());
+    if seen != wanted {
+        return Err(ModelError::WrongHash { path, seen, wanted });
+    }
+    catalogue::verify_external(model)?;
+    Ok(bytes)
 }

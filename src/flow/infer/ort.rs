@@ -5,6 +5,7 @@
 //! is off, so that sessions side by side do not eat each other's cores.
 //! The TensorRT and CUDA ways have never run on a board: their refusals are tested, their results are not.
 
+mod contents;
 mod placement;
 
 use std::ffi::CStr;
@@ -18,12 +19,15 @@ use ort::session::builder::SessionBuilder;
 use ort::session::{Session as Inner, SessionInputValue, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
+use super::hold;
 use super::library::OLDEST;
 use super::session::{Number, Port, PortElement, Session, Signature, Tensor, TensorData};
 use crate::config::{Provider, Runtime};
 use crate::flow::Placement;
 use crate::models::ModelError;
 use crate::models::passport::{Element, Model, Output, Passport};
+use crate::models::reference::Case;
+use contents::Contents;
 use placement::Profile;
 
 /// The library, loaded.
@@ -112,27 +116,30 @@ pub(super) struct OrtSession {
 }
 
 impl OrtSession {
-    /// Makes a session from the bytes of the model file, on the first provider of the list that takes it, and warms it
-    /// up with one run on zeroes. `fallback` says why ONNX Runtime serves at all, where it was not the first choice.
+    /// Makes a session from a model and the bytes of its file, on the first provider of the list that takes it, and
+    /// warms it up on `cases`; see [`hold::warm_up`]. `fallback` says why ONNX Runtime serves at all, where it was not the
+    /// first choice. A model with weights in other files is read from its file.
     ///
     /// # Errors
-    /// [`ModelError::Signature`], or [`ModelError::Run`] with what each provider said.
+    /// [`ModelError::Signature`] and [`ModelError::Reference`], which no further provider mends; or [`ModelError::Run`]
+    /// with what each provider said.
     pub(super) fn open(
         loaded: &'static Loaded,
-        model: &Model,
-        bytes: &[u8],
+        (model, bytes): (&Model, &[u8]),
+        cases: &[Case],
         runtime: &Runtime,
         fallback: Option<&str>,
     ) -> Result<Self, ModelError> {
+        let file = Contents::of(model, bytes)?;
         let mut refused: Vec<String> = fallback.into_iter().map(str::to_owned).collect();
         for (place, provider) in runtime.providers.iter().enumerate() {
             let later = runtime.providers.get(place + 1..).unwrap_or_default();
-            match Self::attempt(loaded, model, bytes, runtime, (*provider, later)) {
+            match Self::attempt(loaded, &file, cases, runtime, (*provider, later)) {
                 Ok(mut session) => {
                     placement::finish(&mut session.placement, refused);
                     return Ok(session);
                 }
-                Err(signature @ ModelError::Signature { .. }) => return Err(signature),
+                Err(error @ (ModelError::Signature { .. } | ModelError::Reference { .. })) => return Err(error),
                 Err(ModelError::Run { cause, .. }) => refused.push(format!("{}: {cause}", provider.as_str())),
                 Err(other) => refused.push(format!("{}: {other}", provider.as_str())),
             }
@@ -146,19 +153,20 @@ impl OrtSession {
     /// One try with one provider.
     fn attempt(
         loaded: &'static Loaded,
-        model: &Model,
-        bytes: &[u8],
+        file: &Contents<'_>,
+        cases: &[Case],
         runtime: &Runtime,
         (provider, later): (Provider, &[Provider]),
     ) -> Result<Self, ModelError> {
-        let passport = &model.passport;
+        let passport = &file.model.passport;
         let run_error = |cause: String| ModelError::Run { model: passport.name.to_string(), cause };
         let profile = Profile::begin();
         let dispatches = dispatches(loaded, passport, provider, later).map_err(run_error)?;
         let full = runtime.full_placement && provider != Provider::Cpu;
         let mut builder = options(loaded, runtime.threads_per_session, full, dispatches, profile.as_ref())
+            .and_then(|builder| file.pin(builder))
             .map_err(|error| run_error(plain(&error)))?;
-        let inner = builder.commit_from_memory(bytes).map_err(|error| run_error(plain(&error)))?;
+        let inner = file.commit(&mut builder).map_err(|error| run_error(plain(&error)))?;
         let signature = signature_of(&inner);
         signature.check(passport)?;
         let placement = Placement {
@@ -171,15 +179,13 @@ impl OrtSession {
         let (model, outputs) = (passport.name.to_string(), passport.outputs.clone());
         let answers = passport.outputs.iter().map(|output| Tensor::zeros(&output.shape, output.element)).collect();
         let mut session = Self { inner, model, outputs, signature, placement, answers };
-        session.warm_up(passport, profile.as_ref())?;
+        hold::warm_up(&mut session, passport, cases)?;
+        session.count_nodes(profile.as_ref());
         Ok(session)
     }
 
-    /// Runs once on zeroes and counts the nodes by provider from the profile.
-    fn warm_up(&mut self, passport: &Passport, profile: Option<&Profile>) -> Result<(), ModelError> {
-        let zeroes: Vec<Tensor> =
-            passport.inputs.iter().map(|input| Tensor::zeros(input.shape(), input.element())).collect();
-        self.run(&zeroes)?;
+    /// Counts the nodes by provider from the profile of the warm-up.
+    fn count_nodes(&mut self, profile: Option<&Profile>) {
         if profile.is_some() {
             match self.inner.end_profiling() {
                 Ok(file) => self.placement.nodes = placement::nodes(Path::new(&file)),
@@ -188,7 +194,6 @@ impl OrtSession {
                 }
             }
         }
-        Ok(())
     }
 
     fn error(&self, cause: impl std::fmt::Display) -> ModelError {

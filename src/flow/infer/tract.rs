@@ -11,10 +11,12 @@ use tract_onnx::prelude::{
 };
 use tract_onnx::tract_hir::infer::{Factoid, GenericFactoid};
 
+use super::hold;
 use super::session::{Port, PortElement, Session, Signature, Tensor, TensorData};
 use crate::flow::Placement;
 use crate::models::ModelError;
 use crate::models::passport::{Element, Model, Passport};
+use crate::models::reference::Case;
 
 /// The version of the crate this file is written against; a test holds it to the lock file.
 const VERSION: &str = "0.23";
@@ -30,13 +32,22 @@ pub(super) struct TractSession {
 }
 
 impl TractSession {
-    /// Makes a session from the bytes of the model file and warms it up with one run on zeroes. `fallback` says why
-    /// tract serves, where it was not the first choice.
+    /// Makes a session from the bytes of the model file and warms it up on `cases`; see [`hold::warm_up`]. `fallback`
+    /// says why tract serves, where it was not the first choice.
     ///
     /// # Errors
-    /// [`ModelError::Signature`], or [`ModelError::Run`] with what tract said.
-    pub(super) fn open(model: &Model, mut bytes: &[u8], fallback: Option<&str>) -> Result<Self, ModelError> {
+    /// [`ModelError::Signature`], [`ModelError::Reference`], or [`ModelError::Run`] with what tract said.
+    pub(super) fn open(
+        model: &Model,
+        mut bytes: &[u8],
+        cases: &[Case],
+        fallback: Option<&str>,
+    ) -> Result<Self, ModelError> {
         let passport = &model.passport;
+        if let Some(external) = passport.file.external.first() {
+            let path = external.path.display();
+            return Err(run_error(passport.name.as_str(), format!("tract reads no external weights ({path})")));
+        }
         let refuse = |error: &tract_onnx::prelude::TractError| run_error(passport.name.as_str(), format!("{error:#}"));
         let graph = tract_onnx::onnx().model_for_read(&mut bytes).map_err(|error| refuse(&error))?;
         let signature = signature_of(&graph).map_err(|error| refuse(&error))?;
@@ -51,9 +62,7 @@ impl TractSession {
             fallback: fallback.map(str::to_owned),
         };
         let mut session = Self { plan, model: passport.name.to_string(), signature, placement, answers: Vec::new() };
-        let zeroes: Vec<Tensor> =
-            passport.inputs.iter().map(|input| Tensor::zeros(input.shape(), input.element())).collect();
-        session.run(&zeroes)?;
+        hold::warm_up(&mut session, passport, cases)?;
         Ok(session)
     }
 }
