@@ -29,7 +29,7 @@ pub fn draw(frame: &RgbImage, findings: &Findings, defects: &[Name]) -> RgbImage
     match findings {
         Findings::Classification { classes } => classification(&mut canvas, classes, defects),
         Findings::Detection { detections } => detection(&mut canvas, detections, defects),
-        Findings::Segmentation { areas, maps } => {
+        Findings::Segmentation { areas, maps, .. } => {
             let maps: Vec<&Map> = maps.iter().map(AsRef::as_ref).collect();
             segmentation(&mut canvas, areas, &maps, defects);
         }

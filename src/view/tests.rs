@@ -83,6 +83,7 @@ fn a_defect_is_tinted_where_it_is_the_most_probable_label() {
     };
     let area = |label: &str| Area { label: name(label), share: 0.5, peak: 1.0 };
     let found = Findings::Segmentation {
+        score: 0.5,
         areas: vec![area("good"), area("burr")],
         maps: vec![map([0.9, 0.2]), map([0.1, 0.8])],
     };

@@ -75,12 +75,12 @@ pub(super) struct Scoring<'a> {
 impl<'a> Scoring<'a> {
     pub(super) fn new(output: &'a Block<'a>, labels: &'a [Name], from: f64, every: bool) -> Self {
         let (number_from, lowest) = match output.activation {
-            Activation::None => (at_least(from), -ROUNDING),
+            Activation::None | Activation::Independent => (at_least(from), -ROUNDING),
             // A little lower, since the confidence itself is compared in the end; bounded for 0 and 1.
             Activation::Sigmoid => {
                 (at_least(((from / (1.0 - from)).ln() - 1e-3).clamp(-80.0, 30.0)), f32::NEG_INFINITY)
             }
-            Activation::Softmax => (f32::NEG_INFINITY, f32::NEG_INFINITY),
+            Activation::Softmax | Activation::UnitLength => (f32::NEG_INFINITY, f32::NEG_INFINITY),
         };
         Self { output, labels, from, every, number_from, lowest }
     }
@@ -267,10 +267,10 @@ impl<'a> Scoring<'a> {
         let refused = |wanted| Err(self.output.told(format!("{} is {number}, {wanted} is wanted", what())));
         match self.output.activation {
             Activation::Sigmoid if number.is_finite() => Ok(sigmoid(number)),
-            Activation::None if (-ROUNDING..=1.0 + ROUNDING).contains(&number) => Ok(f64::from(number).clamp(0.0, 1.0)),
+            Activation::None | Activation::Independent if (-ROUNDING..=1.0 + ROUNDING).contains(&number) => Ok(f64::from(number).clamp(0.0, 1.0)),
             Activation::Sigmoid => refused("a finite number"),
-            Activation::None => refused("a probability from 0 to 1"),
-            Activation::Softmax => refused("\"sigmoid\" or \"none\" as `activation`"),
+            Activation::None | Activation::Independent => refused("a probability from 0 to 1"),
+            Activation::Softmax | Activation::UnitLength => refused("\"sigmoid\" or \"none\" as `activation`"),
         }
     }
 }

@@ -94,12 +94,8 @@ impl Trial {
         std::fs::write(&path, &file).with_context(|| format!("{} cannot be written", path.display()))?;
         let path = model.folder.join(FILE_NAME);
         let mut text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        text.push_str(&format!(
-            "\n[reference]\npath = \"{}\"\nsha256 = \"{}\"\ntolerance = {}\n",
-            reference::FILE_NAME,
-            sha256_of(&file),
-            self.tolerance
-        ));
+        let (name, sha256, tolerance) = (reference::FILE_NAME, sha256_of(&file), self.tolerance);
+        text += &format!("\n[reference]\npath = \"{name}\"\nsha256 = \"{sha256}\"\ntolerance = {tolerance}\n");
         std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
         let model = Model::load(&model.folder)?;
         drop(self.backend.open(&model, &self.runtime)?);
@@ -115,6 +111,7 @@ pub(in crate::cli::models) fn runtime(library: Option<&Path>) -> Runtime {
         providers: vec![Provider::Cpu],
         full_placement: false,
         threads_per_session: 1,
+        models_at_once: None,
         parts_in_flight: 1,
     }
 }
