@@ -147,8 +147,7 @@ impl Journal {
         let (committed_out, committed) = watch::channel(store.last_seq());
         let (backlog_out, backlog) = watch::channel(store.backlog());
         let fresh = Fresh::default();
-        let writer =
-            writer::Writer::new(store, publishing, &interrupted, committed_out, backlog_out, fresh.clone());
+        let writer = writer::Writer::new(store, publishing, &interrupted, committed_out, backlog_out, fresh.clone());
         std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(inbox)).map_err(|error| {
             JournalError::Unwritable {
                 path: settings.path.clone(),

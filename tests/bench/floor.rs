@@ -175,7 +175,11 @@ impl Spent {
     }
 }
 
-fn resize(resizer: &mut fir::Resizer, pixels: &[u8], (width, height): (u32, u32)) -> anyhow::Result<fir::images::Image<'static>> {
+fn resize(
+    resizer: &mut fir::Resizer,
+    pixels: &[u8],
+    (width, height): (u32, u32),
+) -> anyhow::Result<fir::images::Image<'static>> {
     let source = fir::images::ImageRef::new(FRAME.0, FRAME.1, pixels, fir::PixelType::U8x3)?;
     let mut small = fir::images::Image::new(width, height, fir::PixelType::U8x3);
     let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));

@@ -18,7 +18,17 @@ fn name(value: &Value) -> &str {
 pub(crate) fn single_head() {
     println!(
         "{:<32} {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6} {:>8} {:>6}  plain",
-        "case, CPU ms a part", "ratio", "from", "bare", "decode", "resize", "kenpin", "own us", "alloc", "peak MB", "first"
+        "case, CPU ms a part",
+        "ratio",
+        "from",
+        "bare",
+        "decode",
+        "resize",
+        "kenpin",
+        "own us",
+        "alloc",
+        "peak MB",
+        "first"
     );
 }
 

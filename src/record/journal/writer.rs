@@ -66,19 +66,8 @@ impl Writer {
     ) -> Self {
         let admitted = open.iter().map(|open| (open.run.clone(), open.part.clone())).collect();
         let (held, written, in_group, failed, jammed) = (Vec::new(), Vec::new(), false, None, None);
-        let mut writer = Self {
-            store,
-            publishing,
-            admitted,
-            held,
-            committed,
-            backlog,
-            fresh,
-            written,
-            in_group,
-            failed,
-            jammed,
-        };
+        let mut writer =
+            Self { store, publishing, admitted, held, committed, backlog, fresh, written, in_group, failed, jammed };
         writer.make_room();
         writer.backlog.send_replace(writer.store.backlog());
         writer

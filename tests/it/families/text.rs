@@ -9,12 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kenpin::clock::Monotonic;
-use kenpin::config::{Backend as Listed, Provider, Runtime};
-use kenpin::flow::infer::backend::Backend;
+use kenpin::flow::Reading;
 use kenpin::flow::infer::feed::{Feed, Question};
-use kenpin::flow::infer::session::Tensor;
-use kenpin::flow::pool::Pool;
-use kenpin::flow::{Frame, Image, PixelFormat, Reading};
+use kenpin::flow::infer::session::{Session, Tensor};
 use kenpin::models::passport::{FILE_NAME, Model, Task};
 use kenpin::name::Name;
 use kenpin::task::geometry::{Geometry, Region};
@@ -22,7 +19,7 @@ use kenpin::task::{Findings, TextLine, decode, text};
 use kenpin::value::Value;
 use serde::Deserialize;
 
-use crate::conformance::{libraries, runtime};
+use super::{frame, newest, root};
 
 /// How far a probability of an encoder may lie from the reference.
 const PROBABILITY: f64 = 1e-5;
@@ -37,23 +34,26 @@ const LINE: f64 = 0.01;
 /// How far the confidence of a line or a character read from the same pixels may lie from RapidOCR's.
 const CHARACTER: f64 = 1e-4;
 
+/// How far the confidence of a line may lie from RapidOCR's, from the whole picture on: it cuts lines out with a cubic
+/// filter and gives each as much width as the widest has.
+const WHOLE: f64 = 0.06;
+
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/text")
+    super::fixtures("text")
 }
 
 /// A model with its session on the newest library, on the CPU.
 struct Asked {
     model: Model,
-    session: Box<dyn kenpin::flow::infer::session::Session>,
+    session: Box<dyn Session>,
     feed: Feed,
 }
 
 impl Asked {
     fn open(folder: &Path) -> Self {
-        let library = libraries().pop();
-        let settings = Runtime { onnxruntime_library: library, ..runtime(Listed::OnnxRuntime, &[Provider::Cpu]) };
+        let (backend, settings) = newest();
         let model = Model::load(folder).unwrap_or_else(|why| panic!("{why}"));
-        let session = Backend::choose(&settings).unwrap().open(&model, &settings).unwrap();
+        let session = backend.open(&model, &settings).unwrap();
         let feed = Feed::new(&model).unwrap();
         Self { model, session, feed }
     }
@@ -74,13 +74,7 @@ fn said(text: &str) -> Question {
 }
 
 fn seen(path: &Path, region: Region) -> Question {
-    let decoded = image::open(path).unwrap_or_else(|why| panic!("{}: {why}", path.display())).to_rgb8();
-    let mut pixels = Pool::new(0).take(decoded.as_raw().len());
-    pixels.bytes_mut().copy_from_slice(decoded.as_raw());
-    let image = Image::new(decoded.width(), decoded.height(), PixelFormat::Rgb8, pixels).unwrap();
-    let camera = Name::new("top").unwrap();
-    let frame = Frame { camera, sequence: 0, captured: Monotonic::from_nanos(0), part: None, image };
-    Question { frame: Some(Arc::new(frame)), region, readings: Arc::new(Vec::new()), found: Vec::new() }
+    Question { frame: Some(frame(path)), region, readings: Arc::new(Vec::new()), found: Vec::new() }
 }
 
 /// One text and what the reference makes of it.
@@ -158,6 +152,14 @@ fn a_tokenizer_that_is_another_or_none_is_refused() {
 #[derive(Deserialize)]
 struct Label {
     lines: Vec<LabelLine>,
+    /// From the whole picture to texts, with RapidOCR's own sizes.
+    whole: Vec<LabelText>,
+}
+
+#[derive(Deserialize)]
+struct LabelText {
+    text: String,
+    confidence: f64,
 }
 
 #[derive(Deserialize)]
@@ -177,7 +179,7 @@ fn label() -> Label {
 /// The PP-OCR model of a fixture, beside its passport in a folder of their own.
 fn pp_ocr(name: &str) -> (tempfile::TempDir, PathBuf) {
     let file = if name == "text-detection" { "ch_PP-OCRv4_det_infer.onnx" } else { "ch_PP-OCRv4_rec_infer.onnx" };
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/setup/rapidocr/rapidocr_onnxruntime/models");
+    let models = root("target/setup/rapidocr/rapidocr_onnxruntime/models");
     let model = models.join(file);
     assert!(model.is_file(), "there is no PP-OCR model at {}: run `make test`", model.display());
     let folder = tempfile::tempdir().unwrap();
@@ -296,6 +298,33 @@ fn pp_ocr_reads_what_rapidocr_reads() {
     let whole = text::reading(&all, 0.9).unwrap();
     assert_eq!(whole, "LOT A17-2026 EXP 11/2028 SN 0048-7731 QC PASSED MADE FOR LINE 4");
     assert_eq!(text::reading(&all, 0.999), None);
+}
+
+#[test]
+fn pp_ocr_reads_a_label_from_its_frame() {
+    let path = fixtures().join("ocr/label.png");
+    let (_kept, folder) = pp_ocr("text-detection");
+    let mut finder = Asked::open(&folder);
+    let (_, outputs, geometry) = finder.run(&seen(&path, Region::Whole));
+    let Ok(Findings::Text { lines }) = decode(&finder.model.passport, &outputs, &geometry) else { panic!() };
+    let (_kept, folder) = pp_ocr("text-recognition");
+    let passport = std::fs::read_to_string(folder.join(FILE_NAME)).unwrap();
+    let wide = passport.replace("[1, 3, 48, 320]", "[1, 3, 48, 480]").replace("[1, 40, 6625]", "[1, 60, 6625]");
+    std::fs::write(folder.join(FILE_NAME), wide).unwrap();
+    let mut reader = Asked::open(&folder);
+    let mut farthest = 0.0_f64;
+    let mut all = Vec::new();
+    for (found, wanted) in lines.iter().zip(label().whole) {
+        let (_, outputs, geometry) = reader.run(&seen(&path, Region::Quadrilateral(found.corners.unwrap())));
+        let Ok(Findings::Text { lines }) = decode(&reader.model.passport, &outputs, &geometry) else { panic!() };
+        println!("{:?}, RapidOCR reads {:?} ({:.4})", lines[0], wanted.text, wanted.confidence);
+        farthest = farthest.max((lines[0].confidence - wanted.confidence).abs());
+        let words = |text: &str| text.replace(' ', "");
+        assert_eq!(words(&lines[0].text), words(&wanted.text));
+        all.push(text::joined(found, lines[0].clone()));
+    }
+    println!("from the frame to {} texts; greatest difference of a confidence {farthest:.4}", all.len());
+    assert!(all.len() == 5 && farthest <= WHOLE, "{farthest}");
 }
 
 #[test]
