@@ -21,16 +21,18 @@ pub fn preparation(model: &Model, cases: &[Case]) -> Result<(), ModelError> {
     let passport = &model.passport;
     let refuse = |cause: String| ModelError::Run { model: passport.name.to_string(), cause };
     let pictured = cases.iter().filter_map(|case| Some((case, case.frame.as_ref()?)));
-    let mut preparation = Preparation::new(&passport.images()).map_err(refuse)?;
+    let images = passport.images();
+    let mut preparation = Preparation::new(&images).map_err(refuse)?;
+    let mut tensors: Vec<Tensor> = images.iter().map(|input| Tensor::zeros(&input.shape, input.element)).collect();
     for (case, picture) in pictured {
         let image = image(picture).map_err(refuse)?;
-        let images = passport.inputs.iter().zip(&case.inputs).filter(|(input, _)| input.image().is_some());
-        for (place, (input, wanted)) in images.enumerate() {
-            let mut seen = Tensor::zeros(input.shape(), input.element());
-            preparation.fill(place, &image, Region::Whole, &mut seen).map_err(refuse)?;
-            let Some(bound) = input.image().map(preparation_bound) else { continue };
-            if let Some(found) = farthest(&seen, wanted, bound) {
-                let what = format!("input \"{}\"", input.name());
+        let all = passport.inputs.iter().zip(&case.inputs);
+        let wanted = all.filter_map(|(input, wanted)| Some((input.image()?, wanted)));
+        for (place, ((input, wanted), seen)) in wanted.zip(&mut tensors).enumerate() {
+            preparation.fill(place, &image, Region::Whole, seen).map_err(refuse)?;
+            let bound = preparation_bound(input);
+            if let Some(found) = farthest(seen, wanted, bound) {
+                let what = format!("input \"{}\"", input.name);
                 let cause = "the passport prepares pixels otherwise than the reference was prepared: compare colour, fit, \
                              filter, scale, mean and standard_deviation with the training";
                 return Err(told(passport, case, &what, &found, bound, cause));

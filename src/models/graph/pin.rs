@@ -11,21 +11,19 @@ impl Graph {
     /// The lengths that the passport gives to named open axes of the inputs, so that a runtime can plan for fixed shapes.
     ///
     /// Some exporters write one name, such as `?`, on axes of different lengths; such a name says nothing and is left out,
-    /// as are axes without a name.
+    /// as are axes without a name, and the batch where the passport allows more than one question a run.
     #[must_use]
     pub fn pins(&self, passport: &Passport) -> BTreeMap<String, usize> {
         let mut lengths: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         for (port, input) in self.inputs.iter().filter_map(|port| Some((port, of_name(passport, &port.name)?))) {
-            for (axis, length) in port.axes.iter().flatten().zip(input.shape()) {
-                if let Axis::Open(name) = axis
-                    && !name.is_empty()
-                {
-                    lengths.entry(name).or_default().insert(*length);
-                }
+            for (place, (axis, length)) in port.axes.iter().flatten().zip(input.shape()).enumerate() {
+                let Axis::Open(name) = axis else { continue };
+                let batch = passport.batch_up_to.filter(|_| place == 0);
+                lengths.entry(name).or_default().extend([*length].into_iter().chain(batch));
             }
         }
         let single = |(name, lengths): (&str, BTreeSet<usize>)| match lengths.len() {
-            1 => Some((name.to_owned(), *lengths.first()?)),
+            1 if !name.is_empty() => Some((name.to_owned(), *lengths.first()?)),
             _ => None,
         };
         lengths.into_iter().filter_map(single).collect()
@@ -85,6 +83,8 @@ mod tests {
         let pinned = graph(&["batch", "3", "height", "width"]).pins(&passport());
         let wanted = [("batch", 1), ("height", 64), ("width", 96)].map(|(name, length)| (name.to_owned(), length));
         assert_eq!(pinned, BTreeMap::from(wanted));
+        let batched = Passport { batch_up_to: Some(4), ..passport() };
+        assert!(!graph(&["batch", "3", "height", "width"]).pins(&batched).contains_key("batch"), "it stays open");
         assert_eq!(graph(&["", "3", "?", "?"]).pins(&passport()), BTreeMap::new(), "one name, two lengths");
     }
 

@@ -44,6 +44,9 @@ pub(super) fn reading<'d>(draft: &Draft<'d>) -> Result<Reading<'d>, Refusal> {
             _ => (0.45, "usual for this head"),
         };
         keys.push(line("overlap_up_to", most, why));
+        if draft.hints.task.as_deref() == Some("obb") {
+            keys.push(line("oriented_overlap", "probiou", "how Ultralytics measures the overlap of oriented boxes"));
+        }
     }
     let mut reading = Reading::new("detection", "", found.outputs);
     if let Some(port) = found.prototypes {

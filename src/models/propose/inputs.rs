@@ -116,11 +116,19 @@ impl Draft<'_> {
         ];
         lines.push(self.colour(image));
         lines.push(line("fit", fit, fit_why));
-        lines.push(line("filter", "bilinear", ""));
-        if fit == "letterbox" {
-            lines.push(line("fill", 114, "the grey of YOLO's border"));
+        lines.push(match (self.knows_pixels(), reading.task, self.hints.exporter) {
+            (true, "detection", _) | (_, _, Exporter::Paddle) => line("filter", "linear", "what OpenCV's resize does"),
+            _ => line("filter", "bilinear", ""),
+        });
+        match (fit, reading.task) {
+            ("letterbox", "text-recognition") => {
+                lines.push(line("fill", 127, "nothing, once it is normalised"));
+                lines.push(line("anchor", "top-left", "lines begin at the left"));
+            }
+            ("letterbox", _) => lines.push(line("fill", 114, "the grey of YOLO's border")),
+            _ => {}
         }
-        lines.extend(self.normalisation(port, image, element, asked)?);
+        lines.extend(self.normalisation(port, image, element, reading, asked)?);
         Ok(lines)
     }
 
@@ -146,6 +154,7 @@ impl Draft<'_> {
             (None, Exporter::Ultralytics, "classification") => ("crop", "what Ultralytics trains classifiers with"),
             (None, Exporter::Ultralytics | Exporter::Yolov5, _) => ("letterbox", "what YOLO is trained with"),
             (None, Exporter::Anomalib, _) => ("stretch", "what Anomalib does unless told otherwise"),
+            (None, Exporter::Paddle, "text-recognition") => ("letterbox", "lines keep their proportions"),
             _ => ("stretch", "assumed; `letterbox` or `crop` where training kept the proportions"),
         }
     }
@@ -155,6 +164,7 @@ impl Draft<'_> {
         port: &Port,
         image: Image,
         element: Element,
+        reading: &Reading,
         asked: &mut Vec<Question>,
     ) -> Result<Vec<Line>, Refusal> {
         let (name, why) = match (self.given.normalise.as_deref(), self.hints.exporter) {
@@ -162,6 +172,7 @@ impl Draft<'_> {
             (None, _) if element == Element::Uint8 => ("none", "the graph takes bytes"),
             (None, Exporter::Ultralytics | Exporter::Yolov5) => ("unit", "what YOLO is fed"),
             (None, Exporter::Anomalib) => ("unit", "Anomalib normalises within the graph"),
+            (None, Exporter::Paddle) if reading.task == "text-recognition" => ("half", "what PP-OCR is fed"),
             (None, _) => {
                 let text = format!(
                     "what were pixels in training for input {port}: `unit` (0 to 1), `imagenet` (its mean and deviation), `half` \

@@ -170,6 +170,7 @@ impl<'d> Draft<'d> {
         let learned = self.hints.exporter == Exporter::ScikitLearn || self.hints.exporter == Exporter::Ultralytics;
         output.activation = Some(match made_by {
             "Softmax" => ("none", "the graph ends in Softmax".to_owned()),
+            "Sigmoid" if !single => ("independent", "the graph ends in Sigmoid: labels that do not exclude each other".to_owned()),
             "Sigmoid" => ("none", "the graph ends in Sigmoid".to_owned()),
             _ if learned => ("none", "this exporter writes probabilities".to_owned()),
             other if single => ("sigmoid", format!("one number out of {other}: the logit of the second label")),
@@ -241,6 +242,9 @@ impl<'d> Draft<'d> {
             line("line_from", 0.5, "usual for differentiable binarisation"),
             line("grow", 1.6, "usual for differentiable binarisation"),
         ]);
+        if let Some(output) = reading.outputs.first_mut() {
+            output.activation = Some(ending(output.port, "sigmoid"));
+        }
         Ok(reading)
     }
 
@@ -265,8 +269,22 @@ impl<'d> Draft<'d> {
             }
             _ => {}
         }
-        reading.keys = Some(vec![line("characters", texts(&characters), "the exporter's metadata")]);
+        let why = if self.given.labels.is_none() { "the exporter's metadata" } else { "" };
+        let mut listed = toml_edit::InlineTable::new();
+        listed.insert("listed", texts(&characters));
+        reading.keys = Some(vec![line("characters", listed, why)]);
+        if let Some(output) = reading.outputs.first_mut() {
+            output.activation = Some(ending(output.port, "softmax"));
+        }
         Ok(reading)
+    }
+}
+
+/// `none` for a graph that ends in probabilities, else the activation that makes them.
+fn ending(port: &Port, otherwise: &'static str) -> (&'static str, String) {
+    match port.made_by.as_deref().unwrap_or("an input") {
+        end @ ("Softmax" | "Sigmoid") => ("none", format!("the graph ends in {end}")),
+        other => (otherwise, format!("the graph ends in {other}: logits")),
     }
 }
 
