@@ -155,7 +155,7 @@ fn deliver(script: Vec<Act>, at_start: u64, total: u64, window: usize) -> (Broke
     let broker = Arc::new(Mutex::new(Broker { script: script.into(), ..Broker::default() }));
     let feed = FakeFeed::new(&broker, at_start, total);
     let telemetry = Telemetry::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (_notes_in, mut notes) = mpsc::channel(1);
         loop {
@@ -221,7 +221,7 @@ fn a_broker_that_refuses_everything_is_sent_no_more_than_a_window() {
     let feed = FakeFeed::new(&broker, 300, 300);
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
     let slowly = Retry { first: Duration::from_hours(1), cap: Duration::from_hours(1) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let ended = runtime.block_on(async {
         let (_notes_in, mut notes) = mpsc::channel(1);
         let mut link = FakeLink::new(&broker, 1_000);
