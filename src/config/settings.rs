@@ -82,6 +82,30 @@ pub struct Replay {
     pub repeat: bool,
     /// Where the part id comes from, where no trigger names one.
     pub part_id: ReplayPartId,
+    /// What the files hold, where they are raw frames and no pictures.
+    pub raw: Option<Raw>,
+}
+
+/// Raw frames, as a camera's driver hands them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    /// How the pixels lie.
+    pub format: RawFormat,
+    /// Width in pixels.
+    #[schemars(range(min = 1))]
+    pub width: u32,
+    /// Height in pixels.
+    #[schemars(range(min = 1))]
+    pub height: u32,
+}
+
+/// How the pixels of a raw frame lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawFormat {
+    /// Luminance and colour differences of two pixels in four bytes (V4L2's `YUYV`), ITU-R BT.601, limited range.
+    Yuyv,
 }
 
 /// Where a replayed frame's part id comes from.

@@ -164,7 +164,11 @@ impl Draft<'_> {
         let description = description.unwrap_or_else(|| format!("Imported from {}.", files.source));
         sheet.set("description", description, described.map_or("", |_| "the exporter's metadata"));
         let tier = given.tier.as_deref();
-        sheet.set("tier", tier.unwrap_or("teacher"), tier.map_or("a model of full cost, unless you say otherwise", |_| ""));
+        sheet.set(
+            "tier",
+            tier.unwrap_or("teacher"),
+            tier.map_or("a model of full cost, unless you say otherwise", |_| ""),
+        );
         let stated = given.licence.is_none();
         sheet.set("licence", licence, if stated { "the exporter's metadata" } else { "" });
         sheet.set("origin", self.origin(), "");
@@ -222,7 +226,10 @@ impl Draft<'_> {
             axis.fixed().unwrap_or(usize::from(at == 0 && !output.listed && (batched || axes.len() > 1)))
         };
         let shape = axes.iter().enumerate().map(length).collect();
-        (shape, if open { "the graph leaves axes open: a batch of 1, and 0 for what differs from run to run" } else { "" })
+        (
+            shape,
+            if open { "the graph leaves axes open: a batch of 1, and 0 for what differs from run to run" } else { "" },
+        )
     }
 
     /// The labels, and which of them are defects.

@@ -99,9 +99,9 @@ fn parse(bytes: &[u8], passport: &Passport) -> Result<Vec<Case>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| format!("it is no safetensors file: {error}"))?;
     let mut cases: BTreeMap<&str, BTreeMap<&str, TensorView<'_>>> = BTreeMap::new();
     for (name, tensor) in file.iter() {
-        let (case, rest) = name
-            .split_once('.')
-            .ok_or_else(|| format!("tensor {name:?}: want <case>.input.<name>, <case>.output.<name> or <case>.frame"))?;
+        let (case, rest) = name.split_once('.').ok_or_else(|| {
+            format!("tensor {name:?}: want <case>.input.<name>, <case>.output.<name> or <case>.frame")
+        })?;
         cases.entry(case).or_default().insert(rest, tensor);
     }
     match cases.len() {
@@ -148,7 +148,8 @@ fn fits(tensor: Tensor, shape: &[usize], element: Element) -> Result<Tensor, Str
 }
 
 fn picture(view: &TensorView<'_>) -> Result<Picture, String> {
-    let refused = || format!("the frame is {:?} {:?}, want U8 [height, width] or [height, width, 3]", view.dtype(), view.shape());
+    let refused =
+        || format!("the frame is {:?} {:?}, want U8 [height, width] or [height, width, 3]", view.dtype(), view.shape());
     let (height, width, channels) = match (view.dtype(), view.shape()) {
         (Dtype::U8, &[height, width]) => (height, width, 1),
         (Dtype::U8, &[height, width, 3]) => (height, width, 3),
@@ -187,7 +188,12 @@ pub fn file(cases: &[Case], passport: &Passport) -> Result<Vec<u8>, String> {
         let names = passport.inputs.iter().map(|input| format!("input.{}", input.name()));
         let names = names.chain(passport.outputs.iter().map(|output| format!("output.{}", output.name)));
         for (name, tensor) in names.zip(case.inputs.iter().chain(&case.outputs)) {
-            stored.push((format!("{}.{name}", case.name), dtype(tensor.element()), tensor.shape().to_vec(), bytes(tensor)));
+            stored.push((
+                format!("{}.{name}", case.name),
+                dtype(tensor.element()),
+                tensor.shape().to_vec(),
+                bytes(tensor),
+            ));
         }
         if let Some(Picture { width, height, channels, levels }) = &case.frame {
             let mut shape = vec![*height as usize, *width as usize];
@@ -262,8 +268,9 @@ pub fn farthest(seen: &Tensor, wanted: &Tensor, bound: f64) -> Option<Farthest> 
     };
     let pairs = seen.data().numbers().zip(wanted.data().numbers()).enumerate();
     let far = pairs.map(|(at, (seen, wanted))| (at, seen, wanted, distance(seen, wanted)));
-    let (at, number, reference, _) =
-        far.filter(|(.., distance)| *distance > bound).reduce(|most, next| if next.3 > most.3 { next } else { most })?;
+    let (at, number, reference, _) = far
+        .filter(|(.., distance)| *distance > bound)
+        .reduce(|most, next| if next.3 > most.3 { next } else { most })?;
     Some(Farthest { place: place(at, wanted.shape()), seen: number, wanted: reference })
 }
 

@@ -208,7 +208,8 @@ fn a_file_with_metadata_becomes_a_model_that_holds_its_reference() {
 
 /// What is given, as flags.
 fn flags(given: &Given) -> Vec<String> {
-    let list = |flag: &str, texts: &Option<Vec<String>>| texts.as_ref().map(|texts| format!("--{flag}={}", texts.join(",")));
+    let list =
+        |flag: &str, texts: &Option<Vec<String>>| texts.as_ref().map(|texts| format!("--{flag}={}", texts.join(",")));
     let plain = |flag: &str, text: &Option<String>| text.as_ref().map(|text| format!("--{flag}={text}"));
     let size = given.size.map(|(height, width)| format!("--size={height}x{width}"));
     [
@@ -290,7 +291,9 @@ fn other_weights_are_refused_by_their_hash_and_behind_a_corrected_one_by_the_ref
 fn external_files_that_the_passport_does_not_name_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (model, _) = imported(folder.path(), "external", &PLAIN);
-    edit(&model, |text| text.lines().filter(|line| !line.starts_with("external = ")).map(|line| format!("{line}\n")).collect());
+    edit(&model, |text| {
+        text.lines().filter(|line| !line.starts_with("external = ")).map(|line| format!("{line}\n")).collect()
+    });
     let told = refused(&model);
     assert!(told.contains("the list of external files is \"external.data\", the passport wants none"), "{told}");
 }

@@ -145,7 +145,8 @@ fn name(args: &Args) -> anyhow::Result<Name> {
         return Ok(Name::new(name)?);
     }
     let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let plain: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
+    let plain: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
     Name::new(&plain).with_context(|| "the model needs a name: give --name")
 }
 

@@ -45,7 +45,7 @@ fn camera_source(
                 return None;
             };
             let path = surroundings.folder.join(path);
-            Some(CameraSource::Replay(Replay { path, repeat: told.repeat, part_id: told.part_id }))
+            Some(CameraSource::Replay(Replay { path, repeat: told.repeat, part_id: told.part_id, raw: told.raw }))
         }
     }
 }

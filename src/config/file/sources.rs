@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::settings::{LineFormat, ReplayPartId};
+use super::super::settings::{LineFormat, Raw, ReplayPartId};
 use crate::name::Name;
 
 /// One camera.
@@ -24,6 +24,8 @@ pub struct Camera {
     /// `replay`: where the part id comes from, where no trigger names one.
     #[serde(default = "default::part_id")]
     pub part_id: ReplayPartId,
+    /// `replay`: the files are raw frames that end in `.yuyv`, of this form and size.
+    pub raw: Option<Raw>,
     /// When it takes a picture.
     #[serde(default)]
     pub pace: Pace,

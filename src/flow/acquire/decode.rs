@@ -6,6 +6,7 @@
 //! is not applied.
 
 mod jpeg;
+pub mod raw;
 
 use std::io::Cursor;
 use std::path::Path;

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 
 use super::{Camera, DeviceError, Shot, decode};
 use crate::clock::Monotonic;
-use crate::config::{Replay, ReplayPartId};
-use crate::flow::PartId;
+use crate::config::{Raw, Replay, ReplayPartId};
 use crate::flow::pool::Pool;
+use crate::flow::{Image, PartId};
 
 /// The file name extensions that make a file of a folder a picture, in any case.
 pub const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+
+/// What a folder of raw frames holds.
+const RAW: &str = "files that end in yuyv";
 
 /// Image files, played as a camera.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct ReplayCamera {
     round_has_pictures: bool,
     repeat: bool,
     part_id: ReplayPartId,
+    raw: Option<Raw>,
 }
 
 impl ReplayCamera {
@@ -37,15 +41,17 @@ impl ReplayCamera {
         let source = settings.path.clone();
         let failed = |cause: &dyn std::fmt::Display| DeviceError::failed(&source.display(), cause);
         let (files, want) = if source.is_dir() {
-            (folder(&source).map_err(|error| failed(&error))?, "files that end in png, jpg, jpeg, bmp, tif or tiff")
+            let wanted =
+                if settings.raw.is_some() { RAW } else { "files that end in png, jpg, jpeg, bmp, tif or tiff" };
+            (folder(&source, settings.raw.is_some()).map_err(|error| failed(&error))?, wanted)
         } else {
             (list(&source).map_err(|error| failed(&error))?, "one path a line")
         };
         if files.is_empty() {
             return Err(failed(&format_args!("there are no pictures to replay; want {want}")));
         }
-        let Replay { repeat, part_id, .. } = *settings;
-        Ok(Self { source, files, next: 0, round: 1, round_has_pictures: false, repeat, part_id })
+        let Replay { repeat, part_id, raw, .. } = *settings;
+        Ok(Self { source, files, next: 0, round: 1, round_has_pictures: false, repeat, part_id, raw })
     }
 
     /// The next file, beginning again where that is wanted. A round without one picture ends the replay.
@@ -65,6 +71,16 @@ impl ReplayCamera {
         Ok(file)
     }
 
+    fn read(&self, file: &Path, pool: &Pool) -> Result<Image, String> {
+        match self.raw {
+            None => decode::read_image(file, pool),
+            Some(raw) => {
+                let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
+                decode::raw::convert(&bytes, raw, pool)
+            }
+        }
+    }
+
     fn part(&self, file: &Path) -> Result<Option<PartId>, String> {
         if self.part_id == ReplayPartId::None {
             return Ok(None);
@@ -82,18 +98,18 @@ impl Camera for ReplayCamera {
         let captured = Monotonic::now();
         let shot = self
             .part(&file)
-            .and_then(|part| decode::read_image(&file, pool).map(|image| Shot { image, captured, part }))
+            .and_then(|part| self.read(&file, pool).map(|image| Shot { image, captured, part }))
             .map_err(|cause| DeviceError::Unreadable { what: file.display().to_string(), cause })?;
         self.round_has_pictures = true;
         Ok(Some(shot))
     }
 }
 
-fn folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn folder(path: &Path, raw: bool) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let file = entry?.path();
-        if is_picture(&file) && file.is_file() {
+        if is_picture(&file, raw) && file.is_file() {
             files.push(file);
         }
     }
@@ -101,9 +117,10 @@ fn folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn is_picture(file: &Path) -> bool {
+fn is_picture(file: &Path, raw: bool) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+    let known: &[&str] = if raw { &["yuyv"] } else { &EXTENSIONS };
+    known.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn list(path: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -175,7 +192,7 @@ mod tests {
     fn a_round_without_pictures_ends_a_repeating_replay() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("broken.png"), b"not a picture").unwrap();
-        let settings = Replay { path: folder.path().into(), repeat: true, part_id: ReplayPartId::FileStem };
+        let settings = Replay { path: folder.path().into(), repeat: true, part_id: ReplayPartId::FileStem, raw: None };
         let mut camera = ReplayCamera::open(&settings).unwrap();
         let pool = Pool::new(1);
         assert!(matches!(camera.capture(&pool), Err(DeviceError::Unreadable { .. })));

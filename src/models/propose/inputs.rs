@@ -139,7 +139,9 @@ impl Draft<'_> {
             (None, _) if self.hints.exporter == Exporter::Paddle => {
                 line("colour", "bgr", "RapidAI's tools feed what OpenCV reads")
             }
-            (None, _) => line("colour", "rgb", if self.knows_pixels() { "" } else { "assumed; `bgr` where OpenCV fed it" }),
+            (None, _) => {
+                line("colour", "rgb", if self.knows_pixels() { "" } else { "assumed; `bgr` where OpenCV fed it" })
+            }
         }
     }
 
@@ -250,7 +252,11 @@ impl Draft<'_> {
             table.insert("key", key.into());
             toml_edit::Value::from(table)
         });
-        let why = if columns == 1 { "the name of the input" } else { "the graph names no columns: write the keys of your readings" };
+        let why = if columns == 1 {
+            "the name of the input"
+        } else {
+            "the graph names no columns: write the keys of your readings"
+        };
         vec![
             line("name", port.name.as_str(), ""),
             line("kind", "readings", "numbers that are no picture"),

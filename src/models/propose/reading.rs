@@ -156,7 +156,8 @@ impl<'d> Draft<'d> {
     fn classification(&self) -> Result<Reading<'d>, Refusal> {
         let probabilities = self.graph.outputs.iter().find(|port| port.name == "probabilities");
         if let Some(port) = probabilities.filter(|port| port.element.is_none() || port.axes.is_none()) {
-            let why = format!("output \"{}\" is a list of tables: export with `options={{\"zipmap\": False}}`", port.name);
+            let why =
+                format!("output \"{}\" is a list of tables: export with `options={{\"zipmap\": False}}`", port.name);
             return Err(Refusal::Impossible(why));
         }
         let numbers = |port: &Port| port.lengths().len() == 2 && port.lengths().last().is_some_and(Option::is_some);
@@ -170,7 +171,9 @@ impl<'d> Draft<'d> {
         let learned = self.hints.exporter == Exporter::ScikitLearn || self.hints.exporter == Exporter::Ultralytics;
         output.activation = Some(match made_by {
             "Softmax" => ("none", "the graph ends in Softmax".to_owned()),
-            "Sigmoid" if !single => ("independent", "the graph ends in Sigmoid: labels that do not exclude each other".to_owned()),
+            "Sigmoid" if !single => {
+                ("independent", "the graph ends in Sigmoid: labels that do not exclude each other".to_owned())
+            }
             "Sigmoid" => ("none", "the graph ends in Sigmoid".to_owned()),
             _ if learned => ("none", "this exporter writes probabilities".to_owned()),
             other if single => ("sigmoid", format!("one number out of {other}: the logit of the second label")),
@@ -189,7 +192,8 @@ impl<'d> Draft<'d> {
             other if channels == 1 => ("sigmoid", format!("one channel out of {other}: the logit of the second label")),
             other => ("softmax", format!("the graph ends in {other}: logits")),
         });
-        reading.keys = Some(vec![line("area_from", 0.0005, "assumed: 1/2000 of the frame; set it to the least flaw that counts")]);
+        reading.keys =
+            Some(vec![line("area_from", 0.0005, "assumed: 1/2000 of the frame; set it to the least flaw that counts")]);
         Ok(reading)
     }
 

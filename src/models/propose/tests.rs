@@ -80,11 +80,8 @@ fn the_passport_says_what_it_was_worked_out_from() {
     let (_folder, path) = written(&proposed(vec![port("output0", &[1, 6, 8400])]).unwrap());
     let passport = Model::load(&path).unwrap().passport;
     assert!(matches!(passport.task, Task::Detection(_)));
-    let graph = Graph {
-        inputs: vec![port("images", &[1, 3, 64, 64])],
-        outputs: vec![port("y", &[1, 2])],
-        ..Graph::default()
-    };
+    let graph =
+        Graph { inputs: vec![port("images", &[1, 3, 64, 64])], outputs: vec![port("y", &[1, 2])], ..Graph::default() };
     let proposal = propose(&graph, &files(), &given()).unwrap();
     assert!(proposal.passport.contains("activation = \"softmax\"  # the graph ends in an input: logits"));
     assert!(proposal.reasons.iter().any(|reason| reason.key == "outputs.activation"));

@@ -267,7 +267,9 @@ impl<'a> Scoring<'a> {
         let refused = |wanted| Err(self.output.told(format!("{} is {number}, {wanted} is wanted", what())));
         match self.output.activation {
             Activation::Sigmoid if number.is_finite() => Ok(sigmoid(number)),
-            Activation::None | Activation::Independent if (-ROUNDING..=1.0 + ROUNDING).contains(&number) => Ok(f64::from(number).clamp(0.0, 1.0)),
+            Activation::None | Activation::Independent if (-ROUNDING..=1.0 + ROUNDING).contains(&number) => {
+                Ok(f64::from(number).clamp(0.0, 1.0))
+            }
             Activation::Sigmoid => refused("a finite number"),
             Activation::None | Activation::Independent => refused("a probability from 0 to 1"),
             Activation::Softmax | Activation::UnitLength => refused("\"sigmoid\" or \"none\" as `activation`"),

@@ -51,7 +51,8 @@ pub(super) fn answers(refusal: Refusal, given: &mut Given, yes: bool) -> anyhow:
 
 /// Puts an answer where its flag would have put it.
 fn put(given: &mut Given, flag: &str, answer: String) -> anyhow::Result<()> {
-    let list = |text: &str| text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+    let list =
+        |text: &str| text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
     match flag {
         "task" => given.task = Some(answer),
         "labels" => given.labels = Some(list(&answer)),

@@ -43,7 +43,11 @@ impl Unfinished {
         let mut external = Vec::new();
         for path in &graph.external {
             if !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-                bail!("{}: its weights lie in {:?}, want a file in the same folder", file.display(), path.display().to_string());
+                bail!(
+                    "{}: its weights lie in {:?}, want a file in the same folder",
+                    file.display(),
+                    path.display().to_string()
+                );
             }
             external.push(self.one(&file.with_file_name("").join(path), path)?);
         }

@@ -71,11 +71,15 @@ impl Trial {
             .map_err(|why| anyhow!("the answer cannot be read as proposed: {why}"))?;
         let mut notes = Vec::new();
         if path.is_none() {
-            notes.push("the model was tried on made input, not on a picture of yours: see what it finds with --image".into());
+            notes.push(
+                "the model was tried on made input, not on a picture of yours: see what it finds with --image".into(),
+            );
         }
         let kept = frame.as_ref().and_then(|frame| picture(&frame.image));
         if model.looks() && kept.is_none() {
-            notes.push("the picture is not kept in the reference (over 16 MiB, or 16 bits): preparation is not held".into());
+            notes.push(
+                "the picture is not kept in the reference (over 16 MiB, or 16 bits): preparation is not held".into(),
+            );
         }
         let case = Case { name: "import".into(), inputs, outputs, frame: kept };
         Ok(Self { findings, notes, frame, pictured: path.is_some(), case, backend, runtime, tolerance })

@@ -43,7 +43,7 @@ fn folder() -> TempDir {
 }
 
 fn replay(path: PathBuf, repeat: bool) -> ReplayCamera {
-    ReplayCamera::open(&Replay { path, repeat, part_id: ReplayPartId::FileStem }).unwrap()
+    ReplayCamera::open(&Replay { path, repeat, part_id: ReplayPartId::FileStem, raw: None }).unwrap()
 }
 
 /// Writes `image` in `format` and reads it back.
@@ -208,7 +208,7 @@ fn a_list_is_played_in_its_own_order_to_its_end() {
     let mut next = || camera.capture(&pool).unwrap().map(|shot| shot.part.unwrap().to_string());
     assert_eq!([next(), next(), next(), next()], [Some("b".to_owned()), Some("a".to_owned()), None, None]);
     std::fs::write(&list, "\n").unwrap();
-    let settings = Replay { path: list, repeat: false, part_id: ReplayPartId::None };
+    let settings = Replay { path: list, repeat: false, part_id: ReplayPartId::None, raw: None };
     let error = ReplayCamera::open(&settings).unwrap_err().to_string();
     assert!(error.ends_with("list.txt: there are no pictures to replay; want one path a line"), "{error}");
 }

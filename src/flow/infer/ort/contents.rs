@@ -25,8 +25,7 @@ impl<'m> Contents<'m> {
     /// [`ModelError::Unreadable`] when it is no ONNX file; [`ModelError::Signature`] when it names other files with
     /// weights than the passport.
     pub(super) fn of(model: &'m Model, bytes: &'m [u8]) -> Result<Self, ModelError> {
-        let graph =
-            Graph::of_bytes(bytes).map_err(|cause| ModelError::Unreadable { path: model.file(), cause })?;
+        let graph = Graph::of_bytes(bytes).map_err(|cause| ModelError::Unreadable { path: model.file(), cause })?;
         graph.check_external(&model.passport)?;
         Ok(Self { model, bytes, pins: graph.pins(&model.passport) })
     }

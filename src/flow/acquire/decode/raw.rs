@@ -1,0 +1,63 @@
+//! Raw frames, as a camera's driver hands them out, into pooled buffers: one conversion, no further copy.
+//!
+//! YUYV is ITU-R BT.601 with limited range (16 to 235), as V4L2 cameras give it by default; the arithmetic is that of the
+//! crate `yuv`.
+
+use yuv::{YuvPackedImage, YuvRange, YuvStandardMatrix, yuyv422_to_rgb};
+
+use super::{MAX_BYTES, MAX_SIDE};
+use crate::config::{Raw, RawFormat};
+use crate::flow::pool::Pool;
+use crate::flow::{Image, PixelFormat};
+
+/// Converts one raw frame into a buffer of `pool`.
+///
+/// # Errors
+/// One sentence when the frame has another size than `raw` says, an odd width, or is larger than the road takes.
+pub fn convert(bytes: &[u8], raw: Raw, pool: &Pool) -> Result<Image, String> {
+    let Raw { format: RawFormat::Yuyv, width, height } = raw;
+    let pixels = u64::from(width) * u64::from(height);
+    if width > MAX_SIDE || height > MAX_SIDE || pixels * 3 > MAX_BYTES {
+        return Err(format!("a {width}x{height} frame is larger than the road takes"));
+    }
+    if width % 2 != 0 || bytes.len() as u64 != pixels * 2 {
+        let wanted = pixels * 2;
+        return Err(format!(
+            "a {width}x{height} YUYV frame has an even width and {wanted} bytes, there are {}",
+            bytes.len()
+        ));
+    }
+    let packed = YuvPackedImage { yuy: bytes, yuy_stride: width * 2, width, height };
+    let mut rgb = pool.take(usize::try_from(pixels * 3).map_err(|error| error.to_string())?);
+    yuyv422_to_rgb(&packed, rgb.bytes_mut(), width * 3, YuvRange::Limited, YuvStandardMatrix::Bt601)
+        .map_err(|error| error.to_string())?;
+    Image::new(width, height, PixelFormat::Rgb8, rgb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: Raw = Raw { format: RawFormat::Yuyv, width: 2, height: 1 };
+
+    #[test]
+    fn the_colours_of_bt_601() {
+        // Luminance twice, blue and red difference between: black, white, and the red of ITU-R BT.601 (81, 90, 240).
+        for (yuyv, wanted) in
+            [([16, 128, 16, 128], [0, 0, 0]), ([235, 128, 235, 128], [255, 255, 255]), ([81, 90, 81, 240], [255, 0, 0])]
+        {
+            let image = convert(&yuyv, TWO, &Pool::new(1)).unwrap();
+            for (seen, wanted) in image.bytes().iter().zip(wanted.iter().cycle()) {
+                assert!(seen.abs_diff(*wanted) <= 2, "{yuyv:?}: {:?}", image.bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_of_another_size_is_told_with_both() {
+        let told = convert(&[0; 5], TWO, &Pool::new(1)).unwrap_err();
+        assert_eq!(told, "a 2x1 YUYV frame has an even width and 4 bytes, there are 5");
+        assert!(convert(&[], Raw { width: u32::MAX, ..TWO }, &Pool::new(1)).is_err());
+        assert!(convert(&[0; 6], Raw { width: 3, ..TWO }, &Pool::new(1)).is_err());
+    }
+}
