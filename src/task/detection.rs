@@ -178,3 +178,6 @@ pub fn classes(detections: &[Detected]) -> Vec<(&Name, f64)> {
     }
     classes
 }
+
+#[cfg(test)]
+mod tests;

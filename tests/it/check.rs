@@ -250,6 +250,13 @@ broken_passports! {
     passport_with_a_label_twice: "names = [\"good\", \"defective\"]" => "names = [\"defective\", \"defective\"]";
     passport_with_an_unknown_defect: "defects = [\"defective\"]" => "defects = [\"defect\"]";
     passport_with_too_few_numbers: "shape = [1, 2]" => "shape = [1, 3]";
+    detector_with_too_few_planes: "task = \"classification\"" => "task = { detection = { head = \"yolov8\", confidence_from = 0.25 } }",
+        "shape = [1, 2]" => "shape = [1, 5, 8400]";
+    detector_of_no_known_form: "task = \"classification\"" => "task = { detection = { head = \"yolov9\", confidence_from = 0.25 } }";
+    detector_with_an_unknown_output: "task = \"classification\"" => "task = { detection = { confidence_from = 0.25, head = { boxes-scores = { boxes = \"logit\", scores = \"logits\", format = \"corners\", unit = \"frame-pixels\" } } } }";
+    detector_with_rows_that_make_no_box: "task = \"classification\"" => "task = { detection = { confidence_from = 0.25, every_label = true, across_labels = true, masks = { prototypes = \"grids\" }, head = { rows = { output = \"logits\", columns = [\"label\", \"score\", \"left\", \"left\"], unit = \"input-pixels\" } } } }";
+    detector_with_too_few_cells: "task = \"classification\"" => "task = { detection = { confidence_from = 0.25, head = { distribution = { levels = [{ stride = 8, scores = \"logits\", boxes = \"logits\" }] } } } }",
+        "shape = [1, 2]" => "shape = [1, 90, 33]";
     passport_with_several_findings: "fill = 114" => "scal = 1.0", "shape = [1, 2]" => "shape = [2]",
         "defects = [\"defective\"]" => "defects = [\"bad\"]", "mean = [0.485, 0.456, 0.406]" => "mean = [0.5]";
 }
