@@ -123,7 +123,9 @@ pub fn propose(graph: &Graph, files: &Files, given: &Given) -> Result<Proposal, 
     let mut sheet = Sheet::default();
     draft.head(&mut sheet, &reading, &licence.unwrap_or_default());
     draft.file(&mut sheet);
-    inputs.into_iter().for_each(|lines| sheet.push("inputs", lines));
+    for lines in inputs {
+        sheet.push("inputs", lines);
+    }
     for output in &reading.outputs {
         sheet.push("outputs", draft.output(output));
     }

@@ -120,11 +120,7 @@ impl Look<'_> {
     }
 
     /// Gives the sure ones the outline at their place; those without area are none.
-    fn boxes(
-        &self,
-        surest: Surest,
-        outline: impl Fn(usize) -> Result<Option<Shape>, String>,
-    ) -> Result<Vec<Found>, String> {
+    fn boxes(surest: Surest, outline: impl Fn(usize) -> Result<Option<Shape>, String>) -> Result<Vec<Found>, String> {
         let outlined = |scored: Scored| Ok(outline(scored.place)?.map(|shape| Found::new(scored, shape)));
         surest.into_inner().into_iter().filter_map(|scored| outlined(scored).transpose()).collect()
     }

@@ -167,7 +167,7 @@ pub(super) fn at(map: &Map, [x, y]: [f64; 2]) -> Option<f64> {
         let share = (at - from) / (to - from);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1 times a count of cells")]
         #[expect(clippy::cast_precision_loss, reason = "a map has far fewer than 2^53 cells a side")]
-        (0.0..1.0).contains(&share).then(|| (share * count as f64) as usize)
+        (0.0..1.0).contains(&share).then_some((share * count as f64) as usize)
     };
     let (column, row) = (place(x, left, right, map.width)?, place(y, top, bottom, map.height)?);
     map.numbers.get(row * map.width + column).map(|&number| f64::from(number))

@@ -72,7 +72,7 @@ impl Draft<'_> {
                 (Some(image), _) => self.image(port, image, element, reading, asked)?,
                 (None, Some((_, values))) => frame_size(port, element, values),
                 (None, None) if whole_numbers && port.lengths().len() == 2 => self.text(port, element, asked),
-                (None, None) if port.lengths().len() <= 2 => self.readings(port, element),
+                (None, None) if port.lengths().len() <= 2 => Self::readings(port, element),
                 (None, None) => return impossible(format!("input {port} is neither pixels, text nor readings")),
             });
         }
@@ -240,7 +240,7 @@ impl Draft<'_> {
     }
 
     /// Numbers from readings: a column is a key of its own where it has a name, else `value-N`.
-    fn readings(&self, port: &Port, element: Element) -> Vec<Line> {
+    fn readings(port: &Port, element: Element) -> Vec<Line> {
         let columns = port.lengths().get(1).copied().flatten().unwrap_or(1);
         let shape = if port.lengths().len() == 1 { vec![1] } else { vec![1, columns] };
         let keys: Vec<String> = match columns {

@@ -61,8 +61,7 @@ impl<'d> Draft<'d> {
             return impossible(self.no_output());
         }
         match (self.given.task.as_deref().or_else(|| self.by_metadata()), self.by_shape()) {
-            (Some(task), _) => self.of_task(task, asked),
-            (None, Some(task)) => self.of_task(task, asked),
+            (Some(task), _) | (None, Some(task)) => self.of_task(task, asked),
             (None, None) => Err(Refusal::Asked(vec![question(
                 "task",
                 format!("what do the outputs {} mean? ({TASKS})", self.listed()),

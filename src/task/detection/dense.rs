@@ -20,7 +20,7 @@ pub(super) fn planes(oriented: bool, look: &Look<'_>) -> Result<Vec<Found>, Stri
     let mut surest = Surest::default();
     look.scoring(block).planes(&numbers[4 * places..(4 + classes) * places], places, &mut surest)?;
     let boxes = Boxes::new(block, BoxFormat::CentreSize, (1.0, 1.0));
-    look.boxes(surest, |place| {
+    Look::boxes(surest, |place| {
         let at = |plane: usize| numbers[plane * places + place];
         boxes.outline(place, [0, 1, 2, 3].map(at), oriented.then(|| at(4 + classes)))
     })
@@ -37,7 +37,7 @@ pub(super) fn rows(look: &Look<'_>) -> Result<Vec<Found>, String> {
     let mut surest = Surest::default();
     look.scoring(block).rows(&block.numbers, columns, 5, true, &mut surest)?;
     let boxes = Boxes::new(block, BoxFormat::CentreSize, (1.0, 1.0));
-    look.boxes(surest, |place| boxes.outline(place, four(&block.numbers[place * columns..]), None))
+    Look::boxes(surest, |place| boxes.outline(place, four(&block.numbers[place * columns..]), None))
 }
 
 /// Reads boxes and scores out of two outputs.
@@ -65,7 +65,7 @@ pub(super) fn apart(head: &BoxesScores, look: &Look<'_>) -> Result<Vec<Found>, S
         scoring.rows(&scores.numbers, score_columns, first, false, &mut surest)?;
     }
     let reader = Boxes::new(boxes, head.format, unit(head.unit, look.inputs, look.geometry));
-    look.boxes(surest, |place| reader.outline(place, four(&boxes.numbers[place * 4..]), None))
+    Look::boxes(surest, |place| reader.outline(place, four(&boxes.numbers[place * 4..]), None))
 }
 
 impl<'a> Look<'a> {

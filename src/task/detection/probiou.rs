@@ -30,7 +30,7 @@ impl Normal {
         };
         let (u, v) = ([(b[0] - a[0]) / 2.0, (b[1] - a[1]) / 2.0], [(d[0] - a[0]) / 2.0, (d[1] - a[1]) / 2.0]);
         let covariance = [u[0] * u[0] + v[0] * v[0], u[1] * u[1] + v[1] * v[1], u[0] * u[1] + v[0] * v[1]];
-        Self { x: (a[0] + c[0]) / 2.0, y: (a[1] + c[1]) / 2.0, covariance: covariance.map(|sum| sum / 3.0) }
+        Self { x: f64::midpoint(a[0], c[0]), y: f64::midpoint(a[1], c[1]), covariance: covariance.map(|sum| sum / 3.0) }
     }
 
     fn determinant([xx, yy, xy]: [f64; 3]) -> f64 {

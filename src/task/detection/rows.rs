@@ -80,7 +80,7 @@ fn one_output(
         offer(row[at.label], row[at.score], place, first_label, (block, &scoring), look, &mut surest)?;
     }
     let boxes = Boxes::new(block, at.format, unit(measure, look.inputs, look.geometry));
-    look.boxes(surest, |place| {
+    Look::boxes(surest, |place| {
         let row = &block.numbers[place * width..][..width];
         boxes.outline(place, at.sides.map(|side| row[side]), at.angle.map(|angle| row[angle]))
     })
@@ -110,7 +110,7 @@ pub(super) fn read_apart(head: &BoxesLabelsScores, look: &Look<'_>) -> Result<Ve
         offer(label, score, place, head.first_label, (labels, &scoring), look, &mut surest)?;
     }
     let reader = Boxes::new(boxes, head.format, unit(head.unit, look.inputs, look.geometry));
-    look.boxes(surest, |place| {
+    Look::boxes(surest, |place| {
         let mut numbers = [0.0; 4];
         numbers.copy_from_slice(&boxes.numbers[place * 4..][..4]);
         reader.outline(place, numbers, None)
@@ -139,7 +139,7 @@ fn offer(
             clippy::cast_sign_loss,
             reason = "whole and within u32, asked above"
         )]
-        let index = whole.then(|| (label - first) as usize).filter(|index| *index < look.labels.len());
+        let index = whole.then_some((label - first) as usize).filter(|index| *index < look.labels.len());
         let Some(label) = index else {
             let last = first + f64::from(u32::try_from(look.labels.len()).unwrap_or(u32::MAX)) - 1.0;
             let what =

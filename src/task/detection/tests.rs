@@ -338,7 +338,7 @@ proptest! {
             _ => (Head::Rows(rows), 2, [1, 4, 6]),
         };
         let activation =
-            [None, Some(Activation::None), Some(Activation::Sigmoid), Some(Activation::Softmax)][activation];
+            [None, Some(Activation::None), Some(Activation::Sigmoid), Some(Activation::Softmax)][activation as usize];
         let known = passport(task(head), labels, &["out"], activation);
         match read(&known, &[tensor(&shape, numbers)]) {
             Ok(found) => prop_assert!(found.iter().all(|found| found.corners.iter().all(|edge| edge.is_finite()))),

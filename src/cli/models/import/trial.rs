@@ -99,7 +99,8 @@ impl Trial {
         let path = model.folder.join(FILE_NAME);
         let mut text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let (name, sha256, tolerance) = (reference::FILE_NAME, sha256_of(&file), self.tolerance);
-        text += &format!("\n[reference]\npath = \"{name}\"\nsha256 = \"{sha256}\"\ntolerance = {tolerance}\n");
+        let lines = format!("\n[reference]\npath = \"{name}\"\nsha256 = \"{sha256}\"\ntolerance = {tolerance}\n");
+        text.push_str(&lines);
         std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
         let model = Model::load(&model.folder)?;
         drop(self.backend.open(&model, &self.runtime)?);

@@ -104,7 +104,8 @@ fn a_flat_jpeg_keeps_its_grey_and_its_colour() {
 fn a_jpeg_that_ends_early_or_is_broken_is_refused_in_one_sentence() {
     let folder = folder();
     let path = folder.path().join("picture");
-    let noise = |x: u32, y: u32| [(x * 37 + y * 91) as u8, (x * 11) as u8, (y * 5) as u8].into();
+    let level = |number: u32| number.to_le_bytes()[0];
+    let noise = |x: u32, y: u32| [level(x * 37 + y * 91), level(x * 11), level(y * 5)].into();
     DynamicImage::from(RgbImage::from_fn(64, 48, noise)).save_with_format(&path, ImageFormat::Jpeg).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let refused = |bytes: &[u8]| {
