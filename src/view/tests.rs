@@ -1,3 +1,5 @@
+//! Every kind of findings drawn, pixel by pixel, and whatever was found at all.
+
 use std::sync::Arc;
 
 use image::Rgb;
@@ -105,6 +107,6 @@ proptest! {
         let line = TextLine { text, confidence, corners: Some([[a, b], [c, d], [d, a], [b, c]]) };
         let drawn = draw(&frame, &Findings::Text { lines: vec![line] }, &[]);
         prop_assert_eq!(drawn.dimensions(), boxed.dimensions());
-        prop_assert!(drawn.width() >= frame.width() && drawn.width() % frame.width() == 0);
+        prop_assert!(drawn.width() >= frame.width() && drawn.width().is_multiple_of(frame.width()));
     }
 }

@@ -22,14 +22,14 @@ fn files() -> Files {
     Files { name, source: "m.onnx".into(), model, external: Vec::new(), tokenizer: None }
 }
 
-fn texts_of(texts: &[&str]) -> Option<Vec<String>> {
-    Some(texts.iter().map(|text| (*text).to_owned()).collect())
+fn texts_of(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 fn given() -> Given {
     Given {
-        labels: texts_of(&["good", "burr"]),
-        defects: texts_of(&["burr"]),
+        labels: Some(texts_of(&["good", "burr"])),
+        defects: Some(texts_of(&["burr"])),
         licence: Some("MIT".into()),
         normalise: Some("unit".into()),
         size: Some((64, 64)),

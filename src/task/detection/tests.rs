@@ -192,6 +192,7 @@ fn rows_name_their_columns() {
 }
 
 #[test]
+#[expect(clippy::float_cmp, reason = "these numbers are exact")]
 fn pixels_of_the_frame_lead_through_a_letterbox() {
     let head = BoxesLabelsScores {
         boxes: "boxes".into(),
@@ -321,7 +322,7 @@ proptest! {
 
     #[test]
     fn no_numbers_panic_a_head(
-        numbers in proptest::collection::vec(proptest::num::f32::ANY, 24), head in 0..5, activation in 0..4
+        numbers in proptest::collection::vec(proptest::num::f32::ANY, 24), head in 0..5, activation in 0_usize..4
     ) {
         let rows = Rows {
             output: "out".into(),
@@ -338,7 +339,7 @@ proptest! {
             _ => (Head::Rows(rows), 2, [1, 4, 6]),
         };
         let activation =
-            [None, Some(Activation::None), Some(Activation::Sigmoid), Some(Activation::Softmax)][activation as usize];
+            [None, Some(Activation::None), Some(Activation::Sigmoid), Some(Activation::Softmax)][activation];
         let known = passport(task(head), labels, &["out"], activation);
         match read(&known, &[tensor(&shape, numbers)]) {
             Ok(found) => prop_assert!(found.iter().all(|found| found.corners.iter().all(|edge| edge.is_finite()))),
