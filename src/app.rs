@@ -28,6 +28,7 @@ use crate::flow::plan::Plan;
 use crate::flow::pool::Pool;
 use crate::flow::publish::message::{Health, Origin};
 use crate::flow::{Admission, Trigger, bound, publish};
+use crate::memory;
 use crate::models::catalogue;
 use crate::name::Name;
 use crate::record::images::Images;
@@ -69,6 +70,7 @@ impl App {
         let (plan, crew) = open_models(&settings, &telemetry).await?;
         let (desk, told) = open_desk(&settings, &crew, &telemetry).await?;
         let broker = open_broker(&mut settings).await?;
+        memory::give_back();
         let text = Text::open(&settings, &telemetry).await?;
 
         let road_empty = CancellationToken::new();
@@ -142,7 +144,7 @@ impl App {
 /// What the system said when its threads could not be started.
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(std::env::var("KENPIN_WORKERS").map_or(2, |n| n.parse().unwrap_or(2)))
         .thread_name("kenpin")
         .enable_all()
         .build()

@@ -38,12 +38,13 @@ use pool::Pooled;
 
 /// Bounds of the queues on the road, each with its reason.
 pub mod bound {
-    /// Frames between a camera that may wait and dispatch: one in hand, one ready behind it.
-    pub const FRAMES: usize = 2;
+    /// Frames between a camera that may wait and dispatch: one ready behind the one in hand; each more is megabytes held.
+    pub const FRAMES: usize = 1;
     /// Sensor readings on their way to the joiner: a burst of one line a millisecond for a quarter of a second.
     pub const READINGS: usize = 256;
-    /// Parts joined and waiting for a walker: a few, so that a slow model holds the cameras and not the memory.
-    pub const PARTS: usize = 4;
+    /// Parts joined and waiting for a walker, or walked and waiting to be judged: one, so that a slow model holds the cameras
+    /// and not the memory.
+    pub const PARTS: usize = 1;
     /// Requests waiting at one model's thread: the crops of a part, so that they can be answered in one run.
     pub const REQUESTS: usize = 16;
     /// Verdicts waiting for the journal: one group commit, so that the disk is given whole groups.

@@ -27,6 +27,7 @@ pub mod config;
 pub mod flow;
 pub mod fusion;
 pub mod learn;
+pub mod memory;
 pub mod models;
 pub mod name;
 pub mod record;

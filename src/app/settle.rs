@@ -49,12 +49,16 @@ impl Desk {
     }
 
     /// Judges one part and makes the verdict durable before anything else happens with it.
-    async fn settle(&self, walked: Walked) {
+    async fn settle(&self, mut walked: Walked) {
         let verdict = inspect::judge(&walked);
         let message = compose(&walked, &verdict, &self.origin, Stamp::now());
         self.tell(&walked, &verdict);
         if let Some(times) = message.milliseconds {
             self.note_latency(times.total);
+        }
+        if self.images.is_none() {
+            // Nobody looks at the frames any more: their buffers need not wait for the disk.
+            walked.part.frames.clear();
         }
         let part = walked.part.id.as_str();
         if let Some(seq) = self.write(part, message).await {

@@ -11,7 +11,7 @@ use kenpin::config;
 use kenpin::flow::publish::wire::{Address, Subscription};
 use tokio_util::sync::CancellationToken;
 
-use crate::case::{Case, folder};
+use crate::case::{Case, folder, jpegs};
 use crate::marks::{self, Spent};
 
 /// Verdicts before the first mark: the road is full by then and every buffer has grown.
@@ -100,7 +100,7 @@ fn configure(case: &Case, work: &Path, broker: &str) -> anyhow::Result<PathBuf> 
          [runtime]\nthreads_per_session = {}\n\
          [journal]\npath = \"journal.sqlite\"\n\
          [mqtt]\nbroker = \"{broker}\"\n",
-        folder().join(case.source.folder()).display(),
+        jpegs().display(),
         members.join(", "),
         case.threads
     );

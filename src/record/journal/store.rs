@@ -96,7 +96,7 @@ impl Store {
 
     pub(super) fn begin(&mut self) -> Result<(), JournalError> {
         self.unstick()?;
-        self.told(self.connection.execute_batch("BEGIN IMMEDIATE"))?;
+        self.change("BEGIN IMMEDIATE", [])?;
         self.before = (self.next_seq, self.backlog);
         Ok(())
     }
@@ -110,8 +110,9 @@ impl Store {
             .connection
             .prepare_cached("UPDATE meta SET next_seq = ?1")
             .and_then(|mut update| update.execute(params![self.next_seq.cast_signed()]))
-            .and_then(|_| self.connection.execute_batch("COMMIT"));
-        self.told(done)
+            .and_then(|_| self.connection.prepare_cached("COMMIT"))
+            .and_then(|mut commit| commit.execute([]));
+        self.told(done).map(drop)
     }
 
     /// Takes the group back, and with it the numbers it had used: those at once and from memory, whatever the disk says.
