@@ -21,13 +21,7 @@ pub(crate) struct Case {
     pub(crate) rival: bool,
 }
 
-const fn case(
-    name: &'static str,
-    models: &'static [&'static str],
-    threads: usize,
-    parts: usize,
-    rival: bool,
-) -> Case {
+const fn case(name: &'static str, models: &'static [&'static str], threads: usize, parts: usize, rival: bool) -> Case {
     Case { name, models, threads, parts, rounds: 13, rival }
 }
 

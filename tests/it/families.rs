@@ -6,7 +6,7 @@
 
 mod detection;
 mod tasks;
-mod text;
+pub(crate) mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,24 +25,24 @@ use kenpin::task::{Findings, decode};
 use crate::conformance::{libraries, runtime};
 
 /// A path below the repository's root.
-fn root(below: &str) -> PathBuf {
+pub(crate) fn root(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
 }
 
 /// A folder of the fixtures.
-fn fixtures(name: &str) -> PathBuf {
+pub(crate) fn fixtures(name: &str) -> PathBuf {
     root("tests/fixtures/families").join(name)
 }
 
 /// The newest library, on the CPU.
-fn newest() -> (Backend, Runtime) {
+pub(crate) fn newest() -> (Backend, Runtime) {
     let library = libraries().pop();
     let settings = Runtime { onnxruntime_library: library, ..runtime(Listed::OnnxRuntime, &[Provider::Cpu]) };
     (Backend::choose(&settings).unwrap(), settings)
 }
 
 /// A picture as a frame of a camera.
-fn frame(path: &Path) -> Arc<Frame> {
+pub(crate) fn frame(path: &Path) -> Arc<Frame> {
     let decoded = image::open(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     let (format, bytes) = match &decoded {
         image::DynamicImage::ImageLuma8(grey) => (PixelFormat::Grey8, grey.as_raw().clone()),
@@ -56,7 +56,11 @@ fn frame(path: &Path) -> Arc<Frame> {
 }
 
 /// What a model finds in a frame.
-fn ask((backend, settings): &(Backend, Runtime), model: &Model, frame: Arc<Frame>) -> Result<Findings, String> {
+pub(crate) fn ask(
+    (backend, settings): &(Backend, Runtime),
+    model: &Model,
+    frame: Arc<Frame>,
+) -> Result<Findings, String> {
     let mut session = backend.open(model, settings).map_err(|why| why.to_string())?;
     let mut feed = Feed::new(model)?;
     let question =

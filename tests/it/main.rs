@@ -15,3 +15,4 @@ mod mqtt;
 mod parity;
 mod road;
 mod support;
+mod walks;

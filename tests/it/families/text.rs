@@ -177,7 +177,7 @@ fn label() -> Label {
 }
 
 /// The PP-OCR model of a fixture, beside its passport in a folder of their own.
-fn pp_ocr(name: &str) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn pp_ocr(name: &str) -> (tempfile::TempDir, PathBuf) {
     let file = if name == "text-detection" { "ch_PP-OCRv4_det_infer.onnx" } else { "ch_PP-OCRv4_rec_infer.onnx" };
     let models = root("target/setup/rapidocr/rapidocr_onnxruntime/models");
     let model = models.join(file);

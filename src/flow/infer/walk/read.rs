@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 
 use super::{crops, no_frame, the_frame, whole};
-use crate::config::{Crops, WhenNone};
 use crate::flow::infer::crew::Crew;
 use crate::flow::infer::feed::Question;
 use crate::flow::infer::turns::Urgency;
 use crate::flow::plan::Read;
 use crate::flow::{Answer, Findings, Part, Reading};
-use crate::name::Name;
-use crate::task::TextLine;
 use crate::task::geometry::Region;
+use crate::task::{TextLine, text};
 use crate::value::Value;
 
 /// The most lines of one frame that are read: a label with small print has fewer.
@@ -30,42 +28,41 @@ pub(super) async fn read(
     answers: &mut Vec<Answer>,
 ) -> Result<Reading, String> {
     let frame = the_frame(part, station.camera.as_ref()).ok_or_else(|| no_frame(station.camera.as_ref()))?;
-    let mut regions = vec![Region::Whole];
+    let mut found = vec![None];
     if let Some(finder) = station.lines {
         let answer = crew.ask(part, finder, whole(part, Some(frame)), Urgency::REQUIRED).await;
-        let found = answer.findings.clone();
+        found = lines(&answer)?.into_iter().take(MOST_LINES).map(Some).collect();
         answers.push(answer);
-        regions = lines_of(&found.map_err(|why| why.to_string())?, &part.plan.model(finder).passport.name);
     }
-    let questions = regions.into_iter().map(|region| {
+    let asked = found.into_iter().map(|found: Option<TextLine>| async move {
+        let corners = found.as_ref().and_then(|found| found.corners);
+        let region = corners.map_or(Region::Whole, Region::Quadrilateral);
         let crop = crops::bounds(&region);
         let question = Question { region, ..whole(part, Some(frame)) };
-        async move { Answer { crop, ..crew.ask(part, station.text, question, Urgency::REQUIRED).await } }
+        let answer = crew.ask(part, station.text, question, Urgency::REQUIRED).await;
+        (found, Answer { crop, ..answer })
     });
-    let mut sure = Vec::new();
-    for answer in join_all(questions).await {
-        let found = answer.findings.clone();
+    let mut all = Vec::new();
+    for (found, answer) in join_all(asked).await {
+        let read = lines(&answer);
         answers.push(answer);
-        if let Findings::Text { lines } = found.map_err(|why| why.to_string())? {
-            sure.extend(lines.into_iter().filter(|line| line.confidence >= station.sure_from && !line.text.is_empty()));
-        }
+        all.extend(read?.into_iter().map(|read| match &found {
+            Some(found) => text::joined(found, read),
+            None => read,
+        }));
     }
-    reading(part, station, &sure)
-}
-
-/// The regions of the lines that a model found.
-fn lines_of(findings: &Findings, finder: &Name) -> Vec<Region> {
-    let all =
-        Crops { of: finder.clone(), labels: Vec::new(), margin: 0.0, most: MOST_LINES, when_none: WhenNone::Abstain };
-    crops::regions(findings, &all)
-}
-
-/// The reading, lines joined by a blank; a text that nobody is sure of is none.
-fn reading(part: &Part, station: &Read, lines: &[TextLine]) -> Result<Reading, String> {
-    if lines.is_empty() {
-        return Err(format!("no text was read with a confidence of {} or more", station.sure_from));
-    }
-    let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
-    let values = BTreeMap::from([(station.key.clone(), Value::Text(texts.join(" ")))]);
+    let read = text::reading(&all, station.sure_from).ok_or_else(|| {
+        format!("no text was read with a confidence of {} or more, of {} lines", station.sure_from, all.len())
+    })?;
+    let values = BTreeMap::from([(station.key.clone(), Value::Text(read))]);
     Ok(Reading { sensor: station.sensor.clone(), captured: part.captured, part: Some(part.id.clone()), values })
+}
+
+/// The lines of an answer.
+fn lines(answer: &Answer) -> Result<Vec<TextLine>, String> {
+    match &answer.findings {
+        Ok(Findings::Text { lines }) => Ok(lines.clone()),
+        Ok(_) => Err("the model reads no text".into()),
+        Err(why) => Err(why.to_string()),
+    }
 }
