@@ -94,6 +94,9 @@ fn a_defect_is_tinted_where_it_is_the_most_probable_label() {
 }
 
 proptest! {
+    // Each case draws two pictures.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn whatever_was_found_can_be_drawn(
         corners in proptest::array::uniform4(proptest::num::f64::ANY),
