@@ -40,14 +40,14 @@ impl Rectangle {
     /// lies outside is cut off. At least one pixel is left, the nearest one; a number that is none stands for 0.
     #[must_use]
     pub fn pixels_of(&self, size: (u32, u32)) -> Self {
-        let side = |from: f64, length: f64, side: u32| {
-            let side = f64::from(side.max(1));
-            let edge = |at: f64| if at.is_nan() { 0.0 } else { at.round().clamp(0.0, side) };
-            let from_edge = edge(from).min(side - 1.0);
-            (from_edge, (edge(from + length) - from_edge).max(1.0))
+        let held = |from: f64, length: f64, side: u32| {
+            let most = f64::from(side.max(1));
+            let edge = |at: f64| if at.is_nan() { 0.0 } else { at.round().clamp(0.0, most) };
+            let first = edge(from).min(most - 1.0);
+            (first, (edge(from + length) - first).max(1.0))
         };
-        let (left, width) = side(self.left, self.width, size.0);
-        let (top, height) = side(self.top, self.height, size.1);
+        let (left, width) = held(self.left, self.width, size.0);
+        let (top, height) = held(self.top, self.height, size.1);
         Self { left, top, width, height }
     }
 }

@@ -3,7 +3,7 @@
 //! Steps: luminance where a grey model meets a colour frame, then row by row resampling where the size differs and one
 //! fused pass that normalises and lays out. Buffers are kept between frames, so that nothing is allocated while their
 //! sizes stay the same; a frame that already fits is read in place.
-//! Promises the values Pillow gives (`convert("L")`, `resize`, `ImageOps.fit`), and for `linear` those of OpenCV's
+//! Promises the values Pillow gives (`convert("L")`, `resize`, `ImageOps.fit`), and for `linear` those of `OpenCV`'s
 //! `resize`, at most one 8-bit level off; fixtures hold it. Never writes to a frame.
 
 mod fit;

