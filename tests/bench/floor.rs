@@ -189,7 +189,12 @@ fn resize(
 ) -> anyhow::Result<fir::images::Image<'static>> {
     let source = fir::images::ImageRef::new(FRAME.0, FRAME.1, pixels, fir::PixelType::U8x3)?;
     let mut small = fir::images::Image::new(width, height, fir::PixelType::U8x3);
-    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    // The detectors' passports say `linear`, as OpenCV resizes; the classifiers' `bilinear`, as Pillow does.
+    let filter = fir::FilterType::Bilinear;
+    let letterboxed = width != height;
+    let algorithm =
+        if letterboxed { fir::ResizeAlg::Interpolation(filter) } else { fir::ResizeAlg::Convolution(filter) };
+    let options = fir::ResizeOptions::new().resize_alg(algorithm);
     resizer.resize(&source, &mut small, &options).context("resize")?;
     Ok(small)
 }
