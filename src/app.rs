@@ -144,7 +144,7 @@ impl App {
 /// What the system said when its threads could not be started.
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::env::var("KENPIN_WORKERS").map_or(2, |n| n.parse().unwrap_or(2)))
+        .worker_threads(2)
         .thread_name("kenpin")
         .enable_all()
         .build()

@@ -11,7 +11,7 @@ use kenpin::config;
 use kenpin::flow::publish::wire::{Address, Subscription};
 use tokio_util::sync::CancellationToken;
 
-use crate::case::{Case, folder, jpegs};
+use crate::case::{Case, Source, folder};
 use crate::marks::{self, Spent};
 
 /// Verdicts before the first mark: the road is full by then and every buffer has grown.
@@ -93,14 +93,18 @@ fn configure(case: &Case, work: &Path, broker: &str) -> anyhow::Result<PathBuf> 
         models += &format!("[models.m{place}]\nfolder = \"{}\"\n", model.display());
         members.push(format!("{{ model = \"m{place}\" }}"));
     }
+    let raw = match case.source {
+        Source::Jpeg => "",
+        Source::Yuyv => "raw = { format = \"yuyv\", width = 1280, height = 720 }\n",
+    };
     let text = format!(
         "[device]\nid = \"bench\"\n\
-         [cameras.top]\nkind = \"replay\"\npath = \"{}\"\nrepeat = true\n\
+         [cameras.top]\nkind = \"replay\"\npath = \"{}\"\nrepeat = true\n{raw}\
          {models}[[routes]]\nname = \"all\"\nmembers = [{}]\n\
          [runtime]\nthreads_per_session = {}\n\
          [journal]\npath = \"journal.sqlite\"\n\
          [mqtt]\nbroker = \"{broker}\"\n",
-        jpegs().display(),
+        case.source.folder().display(),
         members.join(", "),
         case.threads
     );

@@ -13,8 +13,9 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::TensorRef;
 use serde::{Deserialize, Serialize};
+use yuv::{YuvPackedImage, YuvRange, YuvStandardMatrix, yuyv422_to_rgb};
 
-use crate::case::Case;
+use crate::case::{Case, Source};
 use crate::marks::{Spent, spend};
 
 /// The frames of the bench, in pixels.
@@ -24,6 +25,7 @@ const FRAME: (u32, u32) = (1280, 720);
 struct Floor {
     sessions: Vec<Session>,
     tensors: Vec<Vec<f32>>,
+    source: Source,
     side: u32,
     window: (u32, u32),
     next: usize,
@@ -105,10 +107,10 @@ impl Floor {
         let window = if case.letterboxed() { (side, side * FRAME.1 / FRAME.0) } else { (side, side) };
         let environment = environment()?;
         let sessions = case.files().map(|file| session(&environment, &file, manner)).collect::<anyhow::Result<_>>()?;
-        let mut floor = Self { sessions, tensors: Vec::new(), side, window, next: 0 };
+        let mut floor = Self { sessions, tensors: Vec::new(), source: case.source, side, window, next: 0 };
         let (mut resizer, mut pixels) = (fir::Resizer::new(), Vec::new());
         for frame in frames.iter().take(8) {
-            decode(&std::fs::read(frame)?, &mut pixels)?;
+            decode(case.source, &std::fs::read(frame)?, &mut pixels)?;
             let small = resize(&mut resizer, &pixels, window)?;
             floor.tensors.push(planes(small.buffer(), window, side));
         }
@@ -137,7 +139,7 @@ impl Floor {
         let mut pixels = Vec::new();
         let (decode, ()) = spend(|| {
             for frame in &taken {
-                decode(&std::fs::read(frame)?, &mut pixels)?;
+                decode(self.source, &std::fs::read(frame)?, &mut pixels)?;
             }
             Ok(())
         })?;
@@ -152,12 +154,22 @@ impl Floor {
     }
 }
 
-/// A JPEG file as RGB, into a buffer that is used again, by libjpeg-turbo's descendant `mozjpeg`: the fastest of the
-/// decoders that were tried.
-fn decode(stored: &[u8], pixels: &mut Vec<u8>) -> anyhow::Result<()> {
-    let mut started = Decompress::new_mem(stored)?.rgb()?;
-    pixels.resize(started.width() * started.height() * 3, 0);
-    started.read_scanlines_into(pixels.as_mut_slice())?;
+/// A stored frame as RGB, into a buffer that is used again, by the fastest of the libraries that were tried:
+/// libjpeg-turbo's descendant `mozjpeg`, and `yuv`.
+fn decode(source: Source, stored: &[u8], pixels: &mut Vec<u8>) -> anyhow::Result<()> {
+    match source {
+        Source::Jpeg => {
+            let mut started = Decompress::new_mem(stored)?.rgb()?;
+            pixels.resize(started.width() * started.height() * 3, 0);
+            started.read_scanlines_into(pixels.as_mut_slice())?;
+        }
+        Source::Yuyv => {
+            let (width, height) = FRAME;
+            pixels.resize(width as usize * height as usize * 3, 0);
+            let packed = YuvPackedImage { yuy: stored, yuy_stride: width * 2, width, height };
+            yuyv422_to_rgb(&packed, pixels, width * 3, YuvRange::Limited, YuvStandardMatrix::Bt601)?;
+        }
+    }
     Ok(())
 }
 
@@ -177,7 +189,12 @@ fn resize(
 ) -> anyhow::Result<fir::images::Image<'static>> {
     let source = fir::images::ImageRef::new(FRAME.0, FRAME.1, pixels, fir::PixelType::U8x3)?;
     let mut small = fir::images::Image::new(width, height, fir::PixelType::U8x3);
-    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    // The detectors' passports say `linear`, as OpenCV resizes; the classifiers' `bilinear`, as Pillow does.
+    let filter = fir::FilterType::Bilinear;
+    let letterboxed = width != height;
+    let algorithm =
+        if letterboxed { fir::ResizeAlg::Interpolation(filter) } else { fir::ResizeAlg::Convolution(filter) };
+    let options = fir::ResizeOptions::new().resize_alg(algorithm);
     resizer.resize(&source, &mut small, &options).context("resize")?;
     Ok(small)
 }

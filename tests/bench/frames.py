@@ -5,8 +5,8 @@
 ELPV is the folder of the images, LIST the file that names those to take. Each frame is five by three cells at their own
 size, 300 pixels, cut to 1280x720: nothing is resampled. The cells are grey; the JPEG files are colour files all the same
 (quality 90, chroma at half size both ways, as cameras write them), so decoding chroma is cheaper than on coloured goods.
-The .yuyv files hold the same pixels as two luminance bytes with one pair of chroma bytes between them (BT.601, full
-swing as in JPEG), raw. Packages: numpy, opencv-python-headless.
+The .yuyv files hold the same pixels as two luminance bytes with one pair of chroma bytes between them (BT.601,
+limited range, as V4L2 cameras give them), raw. Packages: numpy, opencv-python-headless.
 """
 
 import sys
@@ -17,15 +17,6 @@ import numpy as np
 
 FRAMES, ACROSS, DOWN = 32, 5, 3
 WIDTH, HEIGHT = 1280, 720
-
-
-def yuyv(bgr):
-    ycrcb = cv2.cvtColor(bgr, cv2.COLOR_BGR2YCrCb)
-    packed = np.empty((HEIGHT, WIDTH, 2), np.uint8)
-    packed[:, :, 0] = ycrcb[:, :, 0]
-    packed[:, 0::2, 1] = ycrcb[:, 0::2, 2]
-    packed[:, 1::2, 1] = ycrcb[:, 0::2, 1]
-    return packed.tobytes()
 
 
 def main():
@@ -41,7 +32,7 @@ def main():
         written, jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 90])
         assert written and frame.shape == (HEIGHT, WIDTH, 3)
         (folder / "jpeg" / f"part-{number:02}.jpg").write_bytes(jpeg.tobytes())
-        (folder / "yuyv" / f"part-{number:02}.yuyv").write_bytes(yuyv(frame))
+        (folder / "yuyv" / f"part-{number:02}.yuyv").write_bytes(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_YUY2).tobytes())
 
 
 if __name__ == "__main__":

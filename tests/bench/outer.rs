@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use crate::case::{Case, jpegs};
+use crate::case::Case;
 use crate::floor::Floors;
 use crate::marks::Spent;
 use crate::root;
@@ -131,7 +131,7 @@ impl Plain {
         let mut command = Command::new(root().join("target/setup/bench/bin/python"));
         command
             .arg(root().join("tests/bench/plain.py"))
-            .arg(jpegs())
+            .arg(case.source.folder())
             .args([broker, &threads.to_string()])
             .args(case.files());
         let begun = Instant::now();

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-FEW, MORE = 40, 240
+FEW, MORE = 20, 100
 COST = re.compile(r"^\s*([\d,]+) \([ \d.]+%\)\s+(.*)$")
 
 
