@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use fast_image_resize as fir;
+use kenpin::flow::acquire::decode::raw::yuyv_to_rgb;
 use mozjpeg::Decompress;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::TensorRef;
 use serde::{Deserialize, Serialize};
-use yuv::{YuvPackedImage, YuvRange, YuvStandardMatrix, yuyv422_to_rgb};
 
 use crate::case::{Case, Source};
 use crate::marks::{Spent, spend};
@@ -155,7 +155,7 @@ impl Floor {
 }
 
 /// A stored frame as RGB, into a buffer that is used again, by the fastest of the libraries that were tried:
-/// libjpeg-turbo's descendant `mozjpeg`, and `yuv`.
+/// libjpeg-turbo's descendant `mozjpeg`, and Kenpin's own loop (the crate `yuv` takes minutes to build for this one).
 fn decode(source: Source, stored: &[u8], pixels: &mut Vec<u8>) -> anyhow::Result<()> {
     match source {
         Source::Jpeg => {
@@ -166,8 +166,7 @@ fn decode(source: Source, stored: &[u8], pixels: &mut Vec<u8>) -> anyhow::Result
         Source::Yuyv => {
             let (width, height) = FRAME;
             pixels.resize(width as usize * height as usize * 3, 0);
-            let packed = YuvPackedImage { yuy: stored, yuy_stride: width * 2, width, height };
-            yuyv422_to_rgb(&packed, pixels, width * 3, YuvRange::Limited, YuvStandardMatrix::Bt601)?;
+            yuyv_to_rgb(stored, pixels);
         }
     }
     Ok(())

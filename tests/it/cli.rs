@@ -162,7 +162,7 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         "run Run the inspection that a config describes",
         "check Tell everything that is wrong with a config and its models, all at once",
         "eval Judge a labelled folder or list and print how well the verdicts agree with the truth",
-        "models List, inspect and verify models, or print an example of a passport",
+        "models List, inspect, verify and import models, or print an example of a passport",
         "config Print the commented default config",
         "schema Print the JSON Schema of the config, of passports or of the messages",
         "demo Inspect the ELPV test cells end to end and print the table",

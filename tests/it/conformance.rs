@@ -192,7 +192,7 @@ fn broken_files_are_refused(backend: &Backend, runtime: &Runtime) {
         let hash = sha2::Sha256::digest(content);
         model.passport.file.sha256 = hash.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let broken = backend.open(&model, runtime).map(|_| ()).unwrap_err().to_string();
-        assert!(broken.starts_with("model colour: "), "{broken}");
+        assert!(broken.starts_with("model colour: ") || broken.contains("model.onnx: "), "{broken}");
     }
 }
 

@@ -65,6 +65,7 @@ async fn walk(settings: Settings, frames: Vec<Arc<Frame>>) -> Walked {
 }
 
 /// The dark score of a part of a picture, cut out beforehand.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held to the sides of a small picture")]
 async fn cut_out(picture: &Frame, [left, top, right, bottom]: [f64; 4]) -> f64 {
     let whole = &picture.image;
     let edge = |at: f64, most: u32| (at.round().max(0.0) as u32).min(most);

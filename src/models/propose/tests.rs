@@ -1,3 +1,5 @@
+//! Proposals by hand: what metadata, shapes and names say, and what has to be asked.
+
 use proptest::prelude::*;
 
 use super::*;

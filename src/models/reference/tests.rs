@@ -1,3 +1,5 @@
+//! References written, read and held: what agrees, what is farthest off, what is no reference.
+
 use proptest::prelude::*;
 
 use super::*;

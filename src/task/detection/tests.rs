@@ -1,3 +1,5 @@
+//! Heads read by hand and by property: what is found, what is refused, and that order never matters.
+
 use proptest::prelude::*;
 
 use super::*;

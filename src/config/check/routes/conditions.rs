@@ -16,7 +16,8 @@ pub(super) fn condition(
 ) -> Option<Condition> {
     looks(None, told.camera.as_ref(), path, file, findings);
     if let Some(sensor) = &told.sensor {
-        reference(findings, &path.then("sensor"), sensor, "sensor", file.sensors.keys());
+        let read = file.routes.iter().flatten().filter_map(|route| route.read.as_ref()?.sensor.as_ref());
+        reference(findings, &path.then("sensor"), sensor, "sensor", file.sensors.keys().chain(read));
     }
     let subject = subject(told, path, findings)?;
     let tests = tests(told);

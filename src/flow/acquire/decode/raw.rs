@@ -27,7 +27,7 @@ pub fn convert(bytes: &[u8], raw: Raw, pool: &Pool) -> Result<Image, String> {
         ));
     }
     let mut rgb = pool.take(usize::try_from(pixels * 3).map_err(|error| error.to_string())?);
-    to_rgb(bytes, rgb.bytes_mut());
+    yuyv_to_rgb(bytes, rgb.bytes_mut());
     Image::new(width, height, PixelFormat::Rgb8, rgb)
 }
 
@@ -37,8 +37,8 @@ const BITS: i32 = 13;
 vectorised! {
     /// Two pixels of four bytes (Y, Cb, Y, Cr) become two of red, green and blue: with Y less 16 and Cb, Cr less 128,
     /// R = 1.164383 Y + 1.596027 Cr, G = 1.164383 Y - 0.391762 Cb - 0.812968 Cr, B = 1.164383 Y + 2.017232 Cb (ITU-R
-    /// BT.601), rounded and held to 0 to 255.
-    fn to_rgb [](yuyv: &[u8], rgb: &mut [u8]) {
+    /// BT.601), rounded and held to 0 to 255. What has no whole four or six bytes is left.
+    pub fn yuyv_to_rgb [](yuyv: &[u8], rgb: &mut [u8]) {
         for (from, to) in yuyv.chunks_exact(4).zip(rgb.chunks_exact_mut(6)) {
             let (blue, red) = (i32::from(from[1]) - 128, i32::from(from[3]) - 128);
             let half = 1 << (BITS - 1);
