@@ -57,7 +57,7 @@ pub(crate) fn outside(case: &Case, parts: usize, broker: &str) -> anyhow::Result
     let mut first = None;
     let listening = async {
         for _ in 0..parts {
-            tokio::time::timeout(Duration::from_secs(60), heard.next()).await?.map_err(|why| anyhow!(why))?;
+            tokio::time::timeout(Duration::from_mins(1), heard.next()).await?.map_err(|why| anyhow!(why))?;
             first.get_or_insert_with(|| begun.elapsed());
         }
         anyhow::Ok(())
@@ -90,7 +90,8 @@ fn configure(case: &Case, work: &Path, broker: &str) -> anyhow::Result<PathBuf> 
     let (mut models, mut members) = (String::new(), Vec::new());
     for (place, model) in case.models.iter().enumerate() {
         let model = folder().join("models").join(model);
-        models += &format!("[models.m{place}]\nfolder = \"{}\"\n", model.display());
+        let table = format!("[models.m{place}]\nfolder = \"{}\"\n", model.display());
+        models.push_str(&table);
         members.push(format!("{{ model = \"m{place}\" }}"));
     }
     let raw = match case.source {

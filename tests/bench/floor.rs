@@ -85,11 +85,15 @@ fn environment() -> anyhow::Result<Environment> {
 /// A bare session.
 fn session(environment: &Environment, model: &Path, manner: Manner) -> anyhow::Result<Session> {
     let builder = Session::builder(environment)?;
-    let set_up = || match manner {
-        Manner::Threads(count) => builder.with_intra_threads(count)?.with_intra_op_spinning(false),
-        Manner::Defaults => Ok(builder),
+    let told = |error: &dyn std::fmt::Display| anyhow!("{error}");
+    let mut builder = match manner {
+        Manner::Threads(count) => {
+            let builder = builder.with_intra_threads(count).map_err(|error| told(&error))?;
+            builder.with_intra_op_spinning(false).map_err(|error| told(&error))?
+        }
+        Manner::Defaults => builder,
     };
-    Ok(set_up().map_err(|error| anyhow!("{error}"))?.commit_from_file(model)?)
+    Ok(builder.commit_from_file(model)?)
 }
 
 /// Runs a bare session on a prepared tensor.
@@ -188,11 +192,8 @@ fn resize(
 ) -> anyhow::Result<fir::images::Image<'static>> {
     let source = fir::images::ImageRef::new(FRAME.0, FRAME.1, pixels, fir::PixelType::U8x3)?;
     let mut small = fir::images::Image::new(width, height, fir::PixelType::U8x3);
-    // The detectors' passports say `linear`, as OpenCV resizes; the classifiers' `bilinear`, as Pillow does.
-    let filter = fir::FilterType::Bilinear;
-    let letterboxed = width != height;
-    let algorithm =
-        if letterboxed { fir::ResizeAlg::Interpolation(filter) } else { fir::ResizeAlg::Convolution(filter) };
+    // The passports say `linear`, as OpenCV resizes and the plain script with it.
+    let algorithm = fir::ResizeAlg::Interpolation(fir::FilterType::Bilinear);
     let options = fir::ResizeOptions::new().resize_alg(algorithm);
     resizer.resize(&source, &mut small, &options).context("resize")?;
     Ok(small)
