@@ -1,8 +1,8 @@
 //! Inspect: the answers of a panel become one verdict. Pure: no I/O, no clock, no memory of other parts.
 //!
 //! A failed member is never read as a member that said "good": a required one leaves the part undecided, an optional one
-//! loses its vote and the verdict says so. Answers become votes in [`votes`]; boxes and maps of several members become
-//! one vote in [`boxes`] and [`maps`]; [`crate::fusion`] joins the votes.
+//! loses its vote and the verdict says so. Answers become votes in `votes`; boxes and maps of several members become
+//! one vote in `boxes` and `maps`; [`crate::fusion`] joins the votes.
 
 mod boxes;
 mod maps;

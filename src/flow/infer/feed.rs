@@ -1,6 +1,6 @@
 //! Feed: everything a model is asked about becomes its input tensors, in the graph's order.
 //!
-//! Pixels go through [`Preparation`], texts through [`Texts`], sizes, readings, other models' findings and constants
+//! Pixels go through [`Preparation`], texts through `tokens`, sizes, readings, other models' findings and constants
 //! through `numbers`. Tensors are made once and filled anew for each question; nothing is allocated for a model that only
 //! looks at pixels.
 
