@@ -4,12 +4,13 @@
 //! added. Pure: time is handed in. What a field means is told by its docstring, which [`schemas`] exports.
 
 mod compose;
+mod schemas;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use schemars::{JsonSchema, schema_for};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,6 +24,7 @@ use crate::telemetry::Event;
 use crate::value::Value;
 
 pub use compose::{Origin, Stamp, compose, compose_interrupted};
+pub use schemas::schemas;
 
 /// The `schema` of a [`VerdictMessage`].
 pub const VERDICT: &str = "kenpin.verdict/1";
@@ -380,17 +382,6 @@ impl Topics {
     fn publication(&self, last: &str, body: Vec<u8>, retain: bool) -> Publication {
         Publication { topic: format!("{}/{last}", self.root), body, retain }
     }
-}
-
-/// The JSON Schema of each message, by its name.
-#[must_use]
-pub fn schemas() -> serde_json::Value {
-    serde_json::json!({
-        VERDICT: schema_for!(VerdictMessage),
-        STATUS: schema_for!(StatusMessage),
-        BIRTH: schema_for!(BirthMessage),
-        COUNTERS: schema_for!(CountersMessage),
-    })
 }
 
 /// JSON of a message. Our messages have text keys only, so this cannot fail; if it did, the log would say so.

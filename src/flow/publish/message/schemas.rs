@@ -1,0 +1,16 @@
+//! The JSON Schema of each message, for subscribers.
+
+use schemars::schema_for;
+
+use super::{BIRTH, BirthMessage, COUNTERS, CountersMessage, STATUS, StatusMessage, VERDICT, VerdictMessage};
+
+/// The JSON Schema of each message, by its name.
+#[must_use]
+pub fn schemas() -> serde_json::Value {
+    serde_json::json!({
+        VERDICT: schema_for!(VerdictMessage),
+        STATUS: schema_for!(StatusMessage),
+        BIRTH: schema_for!(BirthMessage),
+        COUNTERS: schema_for!(CountersMessage),
+    })
+}
