@@ -70,7 +70,6 @@ impl App {
         let (plan, crew) = open_models(&settings, &telemetry).await?;
         let (desk, told) = open_desk(&settings, &crew, &telemetry).await?;
         let broker = open_broker(&mut settings).await?;
-        memory::give_back();
         let text = Text::open(&settings, &telemetry).await?;
 
         let road_empty = CancellationToken::new();
@@ -195,7 +194,10 @@ async fn open_models(settings: &Settings, telemetry: &Telemetry) -> anyhow::Resu
         let models = catalogue::load_all(&settings)?;
         let plan = Plan::build(&settings, &models).map_err(|found| ConfigError::of_sentences("the routes", found))?;
         let plan = Arc::new(plan);
+        // What reading config and passports took is not to stand beside what reading the models takes.
+        memory::give_back();
         let crew = Crew::open(&plan, &settings.runtime, telemetry)?;
+        memory::give_back();
         Ok((plan, Arc::new(crew)))
     };
     tokio::task::spawn_blocking(open).await.context("opening the models broke off")?

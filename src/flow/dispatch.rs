@@ -100,7 +100,7 @@ pub async fn run(
                 desk.triggers.clear();
                 true
             },
-            (camera, frame) = cameras.next() => {
+            (camera, frame) = next_with_room(&desk.out, &mut cameras) => {
                 cameras.put(camera, frame);
                 true
             }
@@ -114,6 +114,14 @@ pub async fn run(
         }
     }
     desk.finish(readings, cameras).await;
+}
+
+/// The next frame of any camera, once there is room for the part it may make: until then a frame is better off with its
+/// camera, where the newest may win and none need be taken early.
+async fn next_with_room(out: &mpsc::Sender<Part>, cameras: &mut Cameras) -> (usize, Option<Arc<Frame>>) {
+    // When nobody takes parts any more, sending the next one ends the stage.
+    drop(out.reserve().await);
+    cameras.next().await
 }
 
 /// The monotonic clock as tokio's timers see it, so that a test may hold it.

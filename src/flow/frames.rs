@@ -61,6 +61,14 @@ pub fn slot() -> (FrameSink, FrameSource) {
 }
 
 impl FrameSink {
+    /// Waits until a frame can be handed in without waiting; whether anybody still takes frames.
+    pub async fn room(&self) -> bool {
+        match self {
+            Self::Queue(queue) => queue.reserve().await.is_ok(),
+            Self::Slot(_) => true,
+        }
+    }
+
     /// Hands `frame` in; waits only for a full queue.
     pub async fn send(&self, frame: Arc<Frame>) -> Delivery {
         match self {

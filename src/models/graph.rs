@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use bytes::Buf;
 use prost::Message as _;
 use serde::Serialize;
 
@@ -145,15 +144,6 @@ impl Graph {
             return Err(refused(error.to_string()));
         }
         model.map_err(|error| error.to_string()).and_then(Self::of).map_err(refused)
-    }
-
-    /// Reads an ONNX file that lies in memory.
-    ///
-    /// # Errors
-    /// One sentence when the bytes are no ONNX file.
-    pub fn of_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let mut bytes = bytes;
-        wire::Model::decode(&mut bytes as &mut dyn Buf).map_err(|error| error.to_string()).and_then(Self::of)
     }
 
     /// The version of the default operator set; 0 where the file has none.
@@ -290,7 +280,6 @@ mod tests {
         let shown: Vec<String> = graph.inputs.iter().chain(&graph.outputs).map(ToString::to_string).collect();
         assert_eq!(shown, ["image float32 [batch, 3, 16, 12]", "logits float32 [batch, 3]"]);
         assert_eq!(graph.operators.get("Conv"), Some(&1));
-        assert_eq!(Graph::of_bytes(&std::fs::read(fixture("colour")).unwrap()), Ok(graph));
     }
 
     #[test]

@@ -85,10 +85,11 @@ enum Turns {
 }
 
 impl Turns {
-    /// Waits for the next turn; `None` when there will be none.
-    async fn next(&mut self) -> Option<Option<Trigger>> {
+    /// Waits for the next turn; `None` when there will be none. A camera that may wait takes no picture before there is
+    /// room for it: a picture in its hand would be megabytes held for nothing.
+    async fn next(&mut self, sink: &FrameSink) -> Option<Option<Trigger>> {
         match self {
-            Self::Always => Some(None),
+            Self::Always => sink.room().await.then_some(None),
             Self::Paced(schedule) => {
                 tokio::time::sleep_until(schedule.turn(Instant::now())).await;
                 Some(None)
@@ -143,7 +144,7 @@ impl Worker {
     fn run(mut self, mut turns: Turns) -> Result<(), DeviceError> {
         let runtime = self.runtime.clone();
         let stop = self.stop.clone();
-        while let Some(Some(trigger)) = runtime.block_on(stop.run_until_cancelled(turns.next())) {
+        while let Some(Some(trigger)) = runtime.block_on(stop.run_until_cancelled(turns.next(&self.sink))) {
             match self.camera.capture(&self.pool) {
                 Ok(Some(shot)) => {
                     let frame = self.frame(shot, trigger);

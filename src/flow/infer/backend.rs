@@ -4,6 +4,8 @@
 //! is not the first is marked as a fallback in each placement. A model that the chosen library refuses is not tried on
 //! another: that would be a silent change of what was asked for.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use super::hold;
 use super::session::Session;
 use crate::config;
@@ -59,7 +61,7 @@ impl Backend {
         self.fallback.as_deref()
     }
 
-    /// Opens a session: reads the file, holds its hash and its signature against the passport, and warms it up on the
+    /// Opens a session: holds the file's hash and its signature against the passport, and warms it up on the
     /// model's references, which it must reproduce; a model without references runs once on zeroes.
     ///
     /// # Errors
@@ -67,18 +69,19 @@ impl Backend {
     /// said.
     #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has settings of its own"))]
     pub fn open(&self, model: &Model, runtime: &config::Runtime) -> Result<Box<dyn Session>, ModelError> {
-        let bytes = read_verified(model)?;
+        let state = verify(model)?;
         let cases = reference::read(model)?;
         hold::preparation(model, &cases)?;
-        match self.library {
+        let session: Box<dyn Session> = match self.library {
             #[cfg(feature = "ort")]
             Library::OnnxRuntime(loaded) => {
-                let session = super::ort::OrtSession::open(loaded, (model, &bytes), &cases, runtime, self.fallback())?;
-                Ok(Box::new(session))
+                Box::new(super::ort::OrtSession::open(loaded, model, &cases, runtime, self.fallback())?)
             }
             #[cfg(feature = "tract")]
-            Library::Tract => Ok(Box::new(super::tract::TractSession::open(model, &bytes, &cases, self.fallback())?)),
-        }
+            Library::Tract => Box::new(super::tract::TractSession::open(model, &cases, self.fallback())?),
+        };
+        state.still(model)?;
+        Ok(session)
     }
 }
 
@@ -103,21 +106,70 @@ fn tract() -> Result<Library, String> {
     Err("tract is asked for and this build is without it: build with the cargo feature `tract`".into())
 }
 
-/// The bytes of a model file whose hash is the passport's: what was checked is what runs. Files with external weights are
-/// checked too; the runtime reads those itself, from where they were checked.
-fn read_verified(model: &Model) -> Result<Vec<u8>, ModelError> {
-    let path = model.file();
-    let unreadable = |cause: String| ModelError::Unreadable { path: path.clone(), cause };
-    let length = std::fs::metadata(&path).map_err(|error| unreadable(error.to_string()))?.len();
-    if length > MAX_BYTES {
+/// Holds the hash of a model's file, and those of its files with weights, against the passport; gives the file's state
+/// before that.
+fn verify(model: &Model) -> Result<State, ModelError> {
+    let state = State::of(model)?;
+    if state.length > MAX_BYTES {
+        let length = state.length;
         let cause = format!("it has {length} bytes, at most {MAX_BYTES} are run: export the weights as external data");
-        return Err(unreadable(cause));
+        return Err(ModelError::Unreadable { path: model.file(), cause });
     }
-    let bytes = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
-    let (seen, wanted) = (catalogue::sha256_of(&bytes), model.passport.file.sha256.clone());
+    let (seen, wanted) = (catalogue::sha256(&model.file())?, model.passport.file.sha256.clone());
     if seen != wanted {
-        return Err(ModelError::WrongHash { path, seen, wanted });
+        return Err(ModelError::WrongHash { path: model.file(), seen, wanted });
     }
     catalogue::verify_external(model)?;
-    Ok(bytes)
+    Ok(state)
+}
+
+/// What of a file changes when its content does, or when another file takes its place.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    device: u64,
+    inode: u64,
+    length: u64,
+    /// When content or name last changed, in seconds and nanoseconds: the kernel's own note, which no program can set.
+    changed: (i64, i64),
+}
+
+impl State {
+    fn of(model: &Model) -> Result<Self, ModelError> {
+        let path = model.file();
+        let seen = std::fs::metadata(&path);
+        let seen = seen.map_err(|error| ModelError::Unreadable { path, cause: error.to_string() })?;
+        let changed = (seen.ctime(), seen.ctime_nsec());
+        Ok(Self { device: seen.dev(), inode: seen.ino(), length: seen.len(), changed })
+    }
+
+    /// What was checked is what was read: refuses a file that is no longer as it was.
+    fn still(&self, model: &Model) -> Result<(), ModelError> {
+        if *self == Self::of(model)? {
+            return Ok(());
+        }
+        let cause = "it was changed or replaced while it was loaded: load it again".into();
+        Err(ModelError::Unreadable { path: model.file(), cause })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::infer::crew::tests::model;
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_loaded_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut model = Model::clone(&model("m"));
+        model.folder = folder.path().into();
+        std::fs::write(model.file(), "one").unwrap();
+        let state = State::of(&model).unwrap();
+        state.still(&model).unwrap();
+        std::fs::write(folder.path().join("new"), "one").unwrap();
+        std::fs::rename(folder.path().join("new"), model.file()).unwrap();
+        let told = state.still(&model).unwrap_err().to_string();
+        assert!(told.ends_with("it was changed or replaced while it was loaded: load it again"), "{told}");
+        std::fs::remove_file(model.file()).unwrap();
+        assert!(state.still(&model).is_err());
+    }
 }

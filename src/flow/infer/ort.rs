@@ -24,6 +24,7 @@ use super::library::OLDEST;
 use super::session::{Number, Port, PortElement, Session, Signature, Tensor, TensorData};
 use crate::config::{Provider, Runtime};
 use crate::flow::Placement;
+use crate::memory;
 use crate::models::ModelError;
 use crate::models::passport::{Element, Model, Output, Passport};
 use crate::models::reference::Case;
@@ -116,21 +117,20 @@ pub(super) struct OrtSession {
 }
 
 impl OrtSession {
-    /// Makes a session from a model and the bytes of its file, on the first provider of the list that takes it, and
-    /// warms it up on `cases`; see [`hold::warm_up`]. `fallback` says why ONNX Runtime serves at all, where it was not the
-    /// first choice. A model with weights in other files is read from its file.
+    /// Makes a session from a model's file, on the first provider of the list that takes it, and warms it up on `cases`;
+    /// see [`hold::warm_up`]. `fallback` says why ONNX Runtime serves at all, where it was not the first choice.
     ///
     /// # Errors
     /// [`ModelError::Signature`] and [`ModelError::Reference`], which no further provider mends; or [`ModelError::Run`]
     /// with what each provider said.
     pub(super) fn open(
         loaded: &'static Loaded,
-        (model, bytes): (&Model, &[u8]),
+        model: &Model,
         cases: &[Case],
         runtime: &Runtime,
         fallback: Option<&str>,
     ) -> Result<Self, ModelError> {
-        let file = Contents::of(model, bytes)?;
+        let file = Contents::of(model)?;
         let mut refused: Vec<String> = fallback.into_iter().map(str::to_owned).collect();
         for (place, provider) in runtime.providers.iter().enumerate() {
             let later = runtime.providers.get(place + 1..).unwrap_or_default();
@@ -167,6 +167,8 @@ impl OrtSession {
             .and_then(|builder| file.pin(builder))
             .map_err(|error| run_error(plain(&error)))?;
         let inner = file.commit(&mut builder).map_err(|error| run_error(plain(&error)))?;
+        // The graph as it was read, and the code that read it, are not to stand beside the tensors of the warm-up.
+        memory::give_back();
         let signature = signature_of(&inner);
         signature.check(passport)?;
         let placement = Placement {

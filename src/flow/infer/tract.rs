@@ -32,24 +32,19 @@ pub(super) struct TractSession {
 }
 
 impl TractSession {
-    /// Makes a session from the bytes of the model file and warms it up on `cases`; see [`hold::warm_up`]. `fallback`
+    /// Makes a session from a model's file and warms it up on `cases`; see [`hold::warm_up`]. `fallback`
     /// says why tract serves, where it was not the first choice.
     ///
     /// # Errors
     /// [`ModelError::Signature`], [`ModelError::Reference`], or [`ModelError::Run`] with what tract said.
-    pub(super) fn open(
-        model: &Model,
-        mut bytes: &[u8],
-        cases: &[Case],
-        fallback: Option<&str>,
-    ) -> Result<Self, ModelError> {
+    pub(super) fn open(model: &Model, cases: &[Case], fallback: Option<&str>) -> Result<Self, ModelError> {
         let passport = &model.passport;
         if let Some(external) = passport.file.external.first() {
             let path = external.path.display();
             return Err(run_error(passport.name.as_str(), format!("tract reads no external weights ({path})")));
         }
         let refuse = |error: &tract_onnx::prelude::TractError| run_error(passport.name.as_str(), format!("{error:#}"));
-        let graph = tract_onnx::onnx().model_for_read(&mut bytes).map_err(|error| refuse(&error))?;
+        let graph = tract_onnx::onnx().model_for_path(model.file()).map_err(|error| refuse(&error))?;
         let signature = signature_of(&graph).map_err(|error| refuse(&error))?;
         signature.check(passport)?;
         let plan = runnable(graph, passport).map_err(|error| refuse(&error))?;

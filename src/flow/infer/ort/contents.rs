@@ -9,12 +9,11 @@ use crate::models::ModelError;
 use crate::models::graph::Graph;
 use crate::models::passport::Model;
 
-/// A model's file and what its graph leaves open.
+/// A model and what its graph leaves open.
 #[derive(Debug)]
 pub(super) struct Contents<'m> {
     /// The model.
     pub(super) model: &'m Model,
-    bytes: &'m [u8],
     pins: BTreeMap<String, usize>,
 }
 
@@ -24,10 +23,10 @@ impl<'m> Contents<'m> {
     /// # Errors
     /// [`ModelError::Unreadable`] when it is no ONNX file; [`ModelError::Signature`] when it names other files with
     /// weights than the passport.
-    pub(super) fn of(model: &'m Model, bytes: &'m [u8]) -> Result<Self, ModelError> {
-        let graph = Graph::of_bytes(bytes).map_err(|cause| ModelError::Unreadable { path: model.file(), cause })?;
+    pub(super) fn of(model: &'m Model) -> Result<Self, ModelError> {
+        let graph = Graph::read(&model.file())?;
         graph.check_external(&model.passport)?;
-        Ok(Self { model, bytes, pins: graph.pins(&model.passport) })
+        Ok(Self { model, pins: graph.pins(&model.passport) })
     }
 
     /// Pins the open axes, so that kernels are chosen and engines built for fixed shapes.
@@ -38,12 +37,9 @@ impl<'m> Contents<'m> {
         Ok(builder)
     }
 
-    /// Makes the session: from memory, where what was checked is what runs; from the file where it has weights in others.
+    /// Makes the session from the file, which the runtime reads piece by piece: a copy of it in memory would stand beside
+    /// the weights that are made of it.
     pub(super) fn commit(&self, builder: &mut SessionBuilder) -> ort::Result<Session> {
-        if self.model.passport.file.external.is_empty() {
-            builder.commit_from_memory(self.bytes)
-        } else {
-            builder.commit_from_file(self.model.file())
-        }
+        builder.commit_from_file(self.model.file())
     }
 }

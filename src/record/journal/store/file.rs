@@ -84,6 +84,7 @@ pub(super) fn prepare(connection: &mut Connection, settings: &config::Journal) -
     if version > newest {
         return Err(JournalError::NewerSchema { path: path.to_owned(), seen: version, wanted: newest });
     }
+    // Half a megabyte of pages is enough for the newest rows and the way to them; SQLite's default holds two.
     // The log is folded into the file after a sixteenth of the budget, at most SQLite's own default of 1,000 pages.
     let log_pages = (settings.max_bytes / 4096 / 16).clamp(16, 1000);
     connection
@@ -92,6 +93,7 @@ pub(super) fn prepare(connection: &mut Connection, settings: &config::Journal) -
              PRAGMA application_id = {APPLICATION};
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
+             PRAGMA cache_size = -512;
              PRAGMA wal_autocheckpoint = {log_pages};"
         ))
         .map_err(|error| explain(path, &error))?;
