@@ -89,6 +89,12 @@ impl App {
         self.broker.as_ref().map(EmbeddedBroker::address)
     }
 
+    /// The counters of this daemon.
+    #[must_use]
+    pub fn telemetry(&self) -> Telemetry {
+        self.telemetry.clone()
+    }
+
     /// Where a listening sensor listens.
     #[must_use]
     pub fn sensor(&self, name: &str) -> Option<SocketAddr> {

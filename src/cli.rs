@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Exit codes: 0 ok, 1 findings, 2 usage, 3 environment.
 
+mod bench;
 mod check;
 mod config;
 mod demo;
@@ -41,6 +42,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Eval(eval::Args),
+    Bench(bench::Args),
     Models(models::Args),
     Config(config::Args),
     Schema(schema::Args),
@@ -55,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::table::{Agreement, Judged};
 use super::{FINDINGS, check, load_settings, runtime, start_logging};
 use crate::clock::Monotonic;
-use crate::config::Settings;
+use crate::config::{CameraSource, JpegScale, Settings};
 use crate::flow::acquire::decode::read_image;
 use crate::flow::dispatch::recipe;
 use crate::flow::infer::Crew;
@@ -141,7 +141,12 @@ async fn judge(
     crew: &Crew,
     pool: &Pool,
 ) -> anyhow::Result<Judged> {
-    let image = read_image(&labelled.image, pool).map_err(anyhow::Error::msg);
+    // As the camera would decode it.
+    let scale = settings.cameras.get(camera).map_or(JpegScale::Whole, |told| {
+        let CameraSource::Replay(replay) = &told.source;
+        replay.jpeg_scale
+    });
+    let image = read_image(&labelled.image, scale, pool).map_err(anyhow::Error::msg);
     let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
     let now = Monotonic::now();
     let frame = Frame { camera: camera.clone(), sequence: 0, captured: now, part: None, image };

@@ -84,6 +84,40 @@ pub struct Replay {
     pub part_id: ReplayPartId,
     /// What the files hold, where they are raw frames and no pictures.
     pub raw: Option<Raw>,
+    /// How large JPEG pictures are decoded.
+    pub jpeg_scale: JpegScale,
+}
+
+/// How large a JPEG picture is decoded: a smaller one leaves out the finest frequencies of each block of 8 by 8 pixels (ITU-T
+/// T.81) and costs that much less. Both sides are rounded up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum JpegScale {
+    /// As it is.
+    #[default]
+    #[serde(rename = "1/1")]
+    Whole,
+    /// Half as wide and half as high.
+    #[serde(rename = "1/2")]
+    Half,
+    /// A quarter of each side.
+    #[serde(rename = "1/4")]
+    Quarter,
+    /// An eighth of each side: the mean of each block.
+    #[serde(rename = "1/8")]
+    Eighth,
+}
+
+impl JpegScale {
+    /// Pixels of each side that a block of 8 becomes.
+    #[must_use]
+    pub const fn eighths(self) -> u8 {
+        match self {
+            Self::Whole => 8,
+            Self::Half => 4,
+            Self::Quarter => 2,
+            Self::Eighth => 1,
+        }
+    }
 }
 
 /// Raw frames, as a camera's driver hands them out.

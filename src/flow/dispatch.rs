@@ -100,7 +100,7 @@ pub async fn run(
                 desk.triggers.clear();
                 true
             },
-            (camera, frame) = next_with_room(&desk.out, &mut cameras) => {
+            (camera, frame) = desk.next_frame(&mut cameras) => {
                 cameras.put(camera, frame);
                 true
             }
@@ -114,14 +114,6 @@ pub async fn run(
         }
     }
     desk.finish(readings, cameras).await;
-}
-
-/// The next frame of any camera, once there is room for the part it may make: until then a frame is better off with its
-/// camera, where the newest may win and none need be taken early.
-async fn next_with_room(out: &mpsc::Sender<Part>, cameras: &mut Cameras) -> (usize, Option<Arc<Frame>>) {
-    // When nobody takes parts any more, sending the next one ends the stage.
-    drop(out.reserve().await);
-    cameras.next().await
 }
 
 /// The monotonic clock as tokio's timers see it, so that a test may hold it.
@@ -162,6 +154,16 @@ struct Desk {
 }
 
 impl Desk {
+    /// The next frame of any camera. Where it can only open a part, once there is room for that part: until then it is better
+    /// off with its camera, where the newest may win and none need be taken early. Nothing is lost when it is cancelled.
+    async fn next_frame(&self, cameras: &mut Cameras) -> (usize, Option<Arc<Frame>>) {
+        if !self.joiner.has_open() {
+            // When nobody takes parts any more, sending the next one ends the stage.
+            drop(self.out.reserve().await);
+        }
+        cameras.next().await
+    }
+
     /// Joins the held frames there is room for. A camera that may wait keeps a frame that would open one part too many;
     /// for one that may not, the oldest part is closed. Like all below it says whether anybody still takes parts.
     async fn take_held(&mut self, cameras: &mut Cameras) -> bool {

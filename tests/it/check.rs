@@ -127,6 +127,8 @@ broken_configs! {
     trigger_without_sensor: "trigger_sensor = \"plc\"\n" => "";
     paced_without_rate: "path = \"parts\"" => "path = \"parts\"\npace = \"paced\"";
     rate_without_pace: "path = \"parts\"" => "path = \"parts\"\nframes_per_second = 10";
+    raw_frames_at_a_smaller_scale:
+        "path = \"side\"" => "path = \"side\"\njpeg_scale = \"1/2\"\nraw = { format = \"yuyv\", width = 8, height = 8 }";
     sensor_with_a_key_of_another_kind: "address = \"127.0.0.1:5005\"" => "topic = \"line/plc\"";
     listen_address_without_port: "127.0.0.1:5005" => "127.0.0.1";
     two_sensors_on_one_port: "[models.teacher]" =>

@@ -117,6 +117,36 @@ fn eval_refuses_a_column_of_a_sensor_that_is_not_there() {
 }
 
 #[test]
+fn bench_measures_floors_and_road_and_leaves_nothing_behind() {
+    let line = Line::with_parts(3);
+    let config = line.configure("", "[sensors.plc]\nkind = \"stdin\"");
+    let output =
+        kenpin([Path::new("bench"), &config, "--rounds=1".as_ref(), "--seconds=1".as_ref(), "--json".as_ref()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let figures: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((figures["rounds"].as_u64(), figures["schema"].as_str()), (Some(1), Some("kenpin.bench-config/1")));
+    assert!(figures["parts"].as_u64().unwrap() >= 4, "{figures}");
+    let of = |pointer: &str| figures.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("{pointer}"));
+    let floors = of("/decode_ms/top/median") + of("/models/0/prepare_ms/median") + of("/models/0/run_ms/median");
+    assert!((of("/floors_ms/median") - floors).abs() < 1e-9 && floors > 0.0, "{figures}");
+    assert!((of("/ratio/median") * floors - of("/cpu_ms/median")).abs() < 1e-9, "{figures}");
+    assert_eq!(figures["left_out"].as_array().unwrap().len(), 1, "the sensor: {figures}");
+    let kept: Vec<_> = line.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(kept.iter().all(|name| !name.to_string_lossy().contains("journal")), "{kept:?}");
+}
+
+#[test]
+fn bench_tells_a_model_that_does_not_judge() {
+    let line = Line::with_parts(1);
+    let (config, model) = with_own_model(&line, "");
+    let wanted = spoil_file(&model);
+    let output = kenpin([Path::new("bench"), &config]);
+    let told = stderr(&output);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()), "{told}");
+    assert!(told.contains(SPOILT) && told.contains(&wanted), "{told}");
+}
+
+#[test]
 fn findings_in_a_passport_are_findings_whoever_meets_them() {
     let line = Line::with_parts(1);
     let (config, model) = with_own_model(&line, "");
@@ -162,6 +192,7 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         "run Run the inspection that a config describes",
         "check Tell everything that is wrong with a config and its models, all at once",
         "eval Judge a labelled folder or list and print how well the verdicts agree with the truth",
+        "bench Measure what a part of a config costs on this machine, and where the time goes",
         "models List, inspect, verify and import models, or print an example of a passport",
         "config Print the commented default config",
         "schema Print the JSON Schema of the config, of passports or of the messages",

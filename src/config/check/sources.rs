@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::document::Path;
 use super::super::file::{self, CameraKind, SensorKind};
 use super::super::findings::Findings;
-use super::super::settings::{Camera, CameraSource, LineFormat, Pace, Replay, Sensor, SensorSource};
+use super::super::settings::{Camera, CameraSource, JpegScale, LineFormat, Pace, Replay, Sensor, SensorSource};
 use super::{Surroundings, is_host_and_port, reference, stray};
 use crate::name::Name;
 
@@ -45,7 +45,12 @@ fn camera_source(
                 return None;
             };
             let path = surroundings.folder.join(path);
-            Some(CameraSource::Replay(Replay { path, repeat: told.repeat, part_id: told.part_id, raw: told.raw }))
+            let file::Camera { repeat, part_id, raw, jpeg_scale, .. } = *told;
+            if raw.is_some() && jpeg_scale != JpegScale::Whole {
+                let key = table.then("jpeg_scale");
+                findings.value(&key, "raw frames are decoded whole", "leave out `raw` or `jpeg_scale`");
+            }
+            Some(CameraSource::Replay(Replay { path, repeat, part_id, raw, jpeg_scale }))
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::settings::{LineFormat, Raw, ReplayPartId};
+use super::super::settings::{JpegScale, LineFormat, Raw, ReplayPartId};
 use crate::name::Name;
 
 /// One camera.
@@ -26,6 +26,10 @@ pub struct Camera {
     pub part_id: ReplayPartId,
     /// `replay`: the files are raw frames that end in `.yuyv`, of this form and size.
     pub raw: Option<Raw>,
+    /// `replay`: JPEG pictures are decoded at this share of their width and height; frames, and boxes in them, are that
+    /// small.
+    #[serde(default)]
+    pub jpeg_scale: JpegScale,
     /// When it takes a picture.
     #[serde(default)]
     pub pace: Pace,

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use image::{ColorType, ImageDecoder, ImageReader, Limits};
 
+use crate::config::JpegScale;
 use crate::flow::pool::{Pool, Pooled};
 use crate::flow::{Image, PixelFormat};
 
@@ -23,17 +24,22 @@ pub const MAX_SIDE: u32 = 32_768;
 /// colour. A small file that claims more is a mistake or a bomb.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// Reads the file at `path` into a buffer of `pool`.
+/// Reads the file at `path` into a buffer of `pool`, at `scale`.
 ///
 /// # Errors
 /// One sentence on why the file is no picture the road takes: not there, of another format, broken, larger than
-/// [`MAX_SIDE`] or [`MAX_BYTES`], or of floating point pixels.
-pub fn read_image(path: &Path, pool: &Pool) -> Result<Image, String> {
+/// [`MAX_SIDE`] or [`MAX_BYTES`], of floating point pixels, or to be decoded at a smaller scale and no JPEG.
+pub fn read_image(path: &Path, scale: JpegScale, pool: &Pool) -> Result<Image, String> {
     let file = std::fs::read(path).map_err(|error| error.to_string())?;
     if file.starts_with(&jpeg::SIGNATURE)
-        && let Some(image) = jpeg::decode(&file, pool)?
+        && let Some(image) = jpeg::decode(&file, scale, pool)?
     {
         return Ok(image);
+    }
+    if scale != JpegScale::Whole {
+        return Err(
+            "it is no JPEG of one or three channels, and only these are decoded smaller: leave `jpeg_scale` out".into(),
+        );
     }
     let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
     reader.limits(limits());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Camera, DeviceError, Shot, decode};
 use crate::clock::Monotonic;
-use crate::config::{Raw, Replay, ReplayPartId};
+use crate::config::{JpegScale, Raw, Replay, ReplayPartId};
 use crate::flow::pool::Pool;
 use crate::flow::{Image, PartId};
 
@@ -30,6 +30,7 @@ pub struct ReplayCamera {
     repeat: bool,
     part_id: ReplayPartId,
     raw: Option<Raw>,
+    jpeg_scale: JpegScale,
 }
 
 impl ReplayCamera {
@@ -50,8 +51,8 @@ impl ReplayCamera {
         if files.is_empty() {
             return Err(failed(&format_args!("there are no pictures to replay; want {want}")));
         }
-        let Replay { repeat, part_id, raw, .. } = *settings;
-        Ok(Self { source, files, next: 0, round: 1, round_has_pictures: false, repeat, part_id, raw })
+        let Replay { repeat, part_id, raw, jpeg_scale, .. } = *settings;
+        Ok(Self { source, files, next: 0, round: 1, round_has_pictures: false, repeat, part_id, raw, jpeg_scale })
     }
 
     /// The next file, beginning again where that is wanted. A round without one picture ends the replay.
@@ -73,7 +74,7 @@ impl ReplayCamera {
 
     fn read(&self, file: &Path, pool: &Pool) -> Result<Image, String> {
         match self.raw {
-            None => decode::read_image(file, pool),
+            None => decode::read_image(file, self.jpeg_scale, pool),
             Some(raw) => {
                 let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
                 decode::raw::convert(&bytes, raw, pool)
@@ -192,7 +193,8 @@ mod tests {
     fn a_round_without_pictures_ends_a_repeating_replay() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("broken.png"), b"not a picture").unwrap();
-        let settings = Replay { path: folder.path().into(), repeat: true, part_id: ReplayPartId::FileStem, raw: None };
+        let (part_id, jpeg_scale) = (ReplayPartId::FileStem, JpegScale::Whole);
+        let settings = Replay { path: folder.path().into(), repeat: true, part_id, raw: None, jpeg_scale };
         let mut camera = ReplayCamera::open(&settings).unwrap();
         let pool = Pool::new(1);
         assert!(matches!(camera.capture(&pool), Err(DeviceError::Unreadable { .. })));

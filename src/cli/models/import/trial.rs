@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use image::RgbImage;
 
 use crate::clock::Monotonic;
-use crate::config::{Backend as Listed, Provider, Runtime};
+use crate::config::{Backend as Listed, JpegScale, Provider, Runtime};
 use crate::flow::acquire::decode::read_image;
 use crate::flow::infer::backend::Backend;
 use crate::flow::infer::feed::{Feed, Question};
@@ -124,7 +124,7 @@ pub(in crate::cli::models) fn runtime(library: Option<&Path>) -> Runtime {
 fn frame(path: Option<&Path>) -> anyhow::Result<Arc<Frame>> {
     let pool = Pool::new(0);
     let image = match path {
-        Some(path) => read_image(path, &pool).map_err(|why| anyhow!("{}: {why}", path.display()))?,
+        Some(path) => read_image(path, JpegScale::Whole, &pool).map_err(|why| anyhow!("{}: {why}", path.display()))?,
         None => pattern(&pool).map_err(|why| anyhow!(why))?,
     };
     Ok(Arc::new(Frame { camera: Name::new("import")?, sequence: 0, captured: Monotonic::now(), part: None, image }))

@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mozjpeg::{ColorSpace, Decompress};
 
 use super::{MAX_BYTES, MAX_SIDE};
+use crate::config::JpegScale;
 use crate::flow::pool::Pool;
 use crate::flow::{Image, PixelFormat};
 
@@ -21,18 +22,18 @@ const MAX_SCANS: usize = 64;
 /// The first bytes of a JPEG file.
 pub(super) const SIGNATURE: [u8; 3] = [0xff, 0xd8, 0xff];
 
-/// Decodes a JPEG file; `None` where it has four channels.
+/// Decodes a JPEG file at `scale`; `None` where it has four channels.
 ///
 /// # Errors
 /// One sentence: the file is broken, ends early, is too large or has too many scans.
-pub(super) fn decode(file: &[u8], pool: &Pool) -> Result<Option<Image>, String> {
+pub(super) fn decode(file: &[u8], scale: JpegScale, pool: &Pool) -> Result<Option<Image>, String> {
     let scans = file.array_windows().filter(|pair| **pair == [0xff, 0xda]).count();
     if scans > MAX_SCANS {
         return Err(format!("it has {scans} scans, more than the {MAX_SCANS} allowed"));
     }
     let early = Cell::new(false);
     let source = Whole { rest: file, early: &early };
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode_from(source, scans, pool)));
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode_from(source, scans, scale, pool)));
     match decoded {
         _ if early.get() => Err("it ends in the middle of the picture".into()),
         Ok(decoded) => decoded,
@@ -43,9 +44,9 @@ pub(super) fn decode(file: &[u8], pool: &Pool) -> Result<Option<Image>, String> 
     }
 }
 
-fn decode_from(source: Whole<'_>, scans: usize, pool: &Pool) -> Result<Option<Image>, String> {
+fn decode_from(source: Whole<'_>, scans: usize, scale: JpegScale, pool: &Pool) -> Result<Option<Image>, String> {
     let told = |error: io::Error| error.to_string();
-    let header = Decompress::builder().from_reader(source).map_err(told)?;
+    let mut header = Decompress::builder().from_reader(source).map_err(told)?;
     let (width, height) = header.size();
     let (format, space) = match header.components().len() {
         1 => (PixelFormat::Grey8, ColorSpace::JCS_GRAYSCALE),
@@ -59,7 +60,9 @@ fn decode_from(source: Whole<'_>, scans: usize, pool: &Pool) -> Result<Option<Im
         let limit = format!("more than the {MAX_BYTES} bytes or the {MAX_SIDE} pixels a side allowed");
         return Err(format!("{width}x{height} pixels want {held} bytes to decode, {limit}"));
     }
-    let mut pixels = pool.take(bytes);
+    header.scale(scale.eighths());
+    let [width, height] = [width, height].map(|side| (side * usize::from(scale.eighths())).div_ceil(8));
+    let mut pixels = pool.take(width * height * format.channels());
     let mut started = header.to_colorspace(space).map_err(told)?;
     started.read_scanlines_into(pixels.bytes_mut()).map_err(told)?;
     let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);

@@ -6,7 +6,7 @@ use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageBuffer, ImageFormat, R
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{Replay, ReplayPartId};
+use crate::config::{JpegScale, Replay, ReplayPartId};
 use crate::flow::acquire::replay::ReplayCamera;
 use crate::flow::acquire::{Camera, DeviceError};
 
@@ -43,7 +43,14 @@ fn folder() -> TempDir {
 }
 
 fn replay(path: PathBuf, repeat: bool) -> ReplayCamera {
-    ReplayCamera::open(&Replay { path, repeat, part_id: ReplayPartId::FileStem, raw: None }).unwrap()
+    ReplayCamera::open(&Replay {
+        path,
+        repeat,
+        part_id: ReplayPartId::FileStem,
+        raw: None,
+        jpeg_scale: JpegScale::Whole,
+    })
+    .unwrap()
 }
 
 /// Writes `image` in `format` and reads it back.
@@ -51,7 +58,7 @@ fn through(image: &DynamicImage, format: ImageFormat) -> Image {
     let folder = folder();
     let path = folder.path().join("picture");
     image.save_with_format(&path, format).unwrap();
-    read_image(&path, &Pool::new(1)).unwrap()
+    read_image(&path, JpegScale::Whole, &Pool::new(1)).unwrap()
 }
 
 fn words(image: &Image) -> &[u16] {
@@ -110,7 +117,7 @@ fn a_jpeg_that_ends_early_or_is_broken_is_refused_in_one_sentence() {
     let whole = std::fs::read(&path).unwrap();
     let refused = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        read_image(&path, &Pool::new(1)).unwrap_err()
+        read_image(&path, JpegScale::Whole, &Pool::new(1)).unwrap_err()
     };
     for kept in [3, 20, whole.len() / 2, whole.len() * 9 / 10] {
         assert_eq!(refused(&whole[..kept]), "it ends in the middle of the picture", "{kept} of {}", whole.len());
@@ -125,7 +132,7 @@ fn a_jpeg_that_ends_early_or_is_broken_is_refused_in_one_sentence() {
     let scan = [0xff, 0xda].repeat(65);
     assert!(refused(&[&whole[..], &scan].concat()).contains("scans, more than the 64 allowed"));
     std::fs::write(&path, &whole).unwrap();
-    assert!(read_image(&path, &Pool::new(1)).is_ok(), "the whole file is read after all of them");
+    assert!(read_image(&path, JpegScale::Whole, &Pool::new(1)).is_ok(), "the whole file is read after all of them");
 }
 
 #[test]
@@ -147,7 +154,7 @@ fn a_palette_becomes_its_colours() {
     for (name, bytes) in [("a.png", PALETTE_PNG.to_vec()), ("a.bmp", palette_bmp())] {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let read = read_image(&path, &Pool::new(1)).unwrap();
+        let read = read_image(&path, JpegScale::Whole, &Pool::new(1)).unwrap();
         assert_eq!((read.format(), read.bytes()), (PixelFormat::Rgb8, &[200, 100, 50, 10, 20, 30][..]), "{name}");
     }
 }
@@ -158,7 +165,7 @@ fn what_is_no_picture_is_refused_in_one_sentence() {
     let path = folder.path().join("picture");
     let refused = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        read_image(&path, &Pool::new(1)).unwrap_err()
+        read_image(&path, JpegScale::Whole, &Pool::new(1)).unwrap_err()
     };
     assert_eq!(refused(BOMB_PNG), "30000x30000 pixels of Rgb8 are 2700000000 bytes, more than the 268435456 allowed");
     assert!(refused(WIDE_PNG).contains("limit"), "{}", refused(WIDE_PNG));
@@ -166,7 +173,7 @@ fn what_is_no_picture_is_refused_in_one_sentence() {
     assert!(!refused(&PALETTE_PNG[..60]).is_empty(), "cut off");
     let float = DynamicImage::ImageRgb32F(Rgb32FImage::from_raw(1, 1, vec![0.0, 0.5, 1.0]).unwrap());
     float.save_with_format(&path, ImageFormat::Tiff).unwrap();
-    let sentence = read_image(&path, &Pool::new(1)).unwrap_err();
+    let sentence = read_image(&path, JpegScale::Whole, &Pool::new(1)).unwrap_err();
     assert_eq!(sentence, "its pixels are Rgb32F, want grey or colour of 8 or 16 bits");
 }
 
@@ -198,6 +205,44 @@ fn a_folder_is_played_in_counting_order_past_broken_files_and_again() {
 }
 
 #[test]
+fn a_jpeg_is_decoded_smaller_to_the_means_of_its_squares() {
+    // Soft waves, which a smaller size can hold; 26 by 21 is no multiple of 8.
+    let level = |x: u32, y: u32| 128.0 + 60.0 * (f64::from(x) / 9.0).sin() + 40.0 * (f64::from(y) / 7.0).cos();
+    let byte = |level: f64| {
+        (0..=255_u8).min_by(|a, b| (f64::from(*a) - level).abs().total_cmp(&(f64::from(*b) - level).abs()))
+    };
+    let picture = GrayImage::from_fn(26, 21, |x, y| [byte(level(x, y)).unwrap()].into());
+    let (folder, pool) = (folder(), Pool::new(1));
+    let path = folder.path().join("wave.jpg");
+    let file = std::fs::File::create(&path).unwrap();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(file, 100).encode_image(&picture).unwrap();
+    for (scale, step) in
+        [(JpegScale::Whole, 1_u32), (JpegScale::Half, 2), (JpegScale::Quarter, 4), (JpegScale::Eighth, 8)]
+    {
+        let read = read_image(&path, scale, &pool).unwrap();
+        assert_eq!((read.width(), read.height()), (26_u32.div_ceil(step), 21_u32.div_ceil(step)), "{scale:?}");
+        for (x, y) in (0..21 / step).flat_map(|y| (0..26 / step).map(move |x| (x, y))) {
+            let square = (0..step * step).map(|at| level(x * step + at % step, y * step + at / step));
+            let mean = square.sum::<f64>() / f64::from(step * step);
+            let seen = f64::from(read.bytes()[(y * read.width() + x) as usize]);
+            assert!((seen - mean).abs() < 3.0, "{scale:?} at {x}, {y}: {seen}, the mean is {mean:.1}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_jpeg_is_not_decoded_smaller() {
+    let folder = folder();
+    let path = folder.path().join("a.png");
+    GrayImage::from_pixel(8, 8, [5].into()).save(&path).unwrap();
+    let told = read_image(&path, JpegScale::Half, &Pool::new(1)).unwrap_err();
+    assert_eq!(
+        told,
+        "it is no JPEG of one or three channels, and only these are decoded smaller: leave `jpeg_scale` out"
+    );
+}
+
+#[test]
 fn a_list_is_played_in_its_own_order_to_its_end() {
     let folder = folder();
     for name in ["b.png", "a.png"] {
@@ -209,7 +254,8 @@ fn a_list_is_played_in_its_own_order_to_its_end() {
     let mut next = || camera.capture(&pool).unwrap().map(|shot| shot.part.unwrap().to_string());
     assert_eq!([next(), next(), next(), next()], [Some("b".to_owned()), Some("a".to_owned()), None, None]);
     std::fs::write(&list, "\n").unwrap();
-    let settings = Replay { path: list, repeat: false, part_id: ReplayPartId::None, raw: None };
+    let settings =
+        Replay { path: list, repeat: false, part_id: ReplayPartId::None, raw: None, jpeg_scale: JpegScale::Whole };
     let error = ReplayCamera::open(&settings).unwrap_err().to_string();
     assert!(error.ends_with("list.txt: there are no pictures to replay; want one path a line"), "{error}");
 }
