@@ -3,6 +3,13 @@
 //! YUYV is ITU-R BT.601 with limited range (16 to 235), as V4L2 cameras give it by default. The crate `yuv` would do it too,
 //! at the price of two minutes of building for this one loop.
 
+#![expect(
+    clippy::needless_range_loop,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "loops over places are what the compiler turns into vectors whatever else it does; levels are held to a byte"
+)]
+
 use super::{MAX_BYTES, MAX_SIDE};
 use crate::config::{Raw, RawFormat};
 use crate::flow::pool::Pool;
@@ -39,15 +46,17 @@ vectorised! {
     /// R = 1.164383 Y + 1.596027 Cr, G = 1.164383 Y - 0.391762 Cb - 0.812968 Cr, B = 1.164383 Y + 2.017232 Cb (ITU-R
     /// BT.601), rounded and held to 0 to 255. What has no whole four or six bytes is left.
     pub fn yuyv_to_rgb [](yuyv: &[u8], rgb: &mut [u8]) {
-        for (from, to) in yuyv.chunks_exact(4).zip(rgb.chunks_exact_mut(6)) {
-            let (blue, red) = (i32::from(from[1]) - 128, i32::from(from[3]) - 128);
-            let half = 1 << (BITS - 1);
+        let (from, to) = (yuyv.as_chunks::<4>().0, rgb.as_chunks_mut::<6>().0);
+        let half = 1 << (BITS - 1);
+        for place in 0..from.len().min(to.len()) {
+            let [first, blue, second, red] = from[place];
+            let (blue, red) = (i32::from(blue) - 128, i32::from(red) - 128);
             let offsets = [13_075 * red, -3_209 * blue - 6_660 * red, 16_525 * blue];
-            let lights = [i32::from(from[0]) - 16, i32::from(from[2]) - 16];
+            let lights = [9_539 * (i32::from(first) - 16) + half, 9_539 * (i32::from(second) - 16) + half];
             for pixel in 0..2 {
-                for (channel, offset) in offsets.iter().enumerate() {
-                    let level = (9_539 * lights[pixel] + offset + half) >> BITS;
-                    to[pixel * 3 + channel] = level.clamp(0, 255).to_le_bytes()[0];
+                for channel in 0..3 {
+                    let level = (lights[pixel] + offsets[channel]) >> BITS;
+                    to[place][pixel * 3 + channel] = level.clamp(0, 255) as u8;
                 }
             }
         }
