@@ -10,7 +10,7 @@ import sys
 from html import escape
 from pathlib import Path
 
-WIDTH, LABEL, ROW, BAR = 820, 250, 16, 11
+WIDTH, LABEL, NOTE, ROW, BAR = 900, 250, 290, 16, 11
 COLOURS = {"bare": "#7a8b99", "decode": "#b3bec7", "resize": "#d9dfe4", "kenpin": "#1b6ca8", "plain": "#d08770"}
 
 
@@ -53,7 +53,7 @@ def main():
     for case in report["cases"]:
         rival = plain.get(case["name"])
         longest = max(case["kenpin_ms"], rival["cpu_ms"] if rival else 0)
-        scale = (WIDTH - LABEL - 200) / longest
+        scale = (WIDTH - LABEL - NOTE) / longest
         floors = [(case[f"{name}_ms"], COLOURS[name]) for name in ("bare", "decode", "resize")]
         total = sum(value for value, _ in floors)
         sheet.row(case["name"], floors, scale, f"{total:.2f} ms")
@@ -66,7 +66,7 @@ def main():
     sheet.title("two models for every part on two cores, parts a second")
     for case in report["throughput"]:
         names = [("ONNX Runtime's defaults, one by one", "bare"), ("Kenpin", "kenpin"), ("plain Python", "plain")]
-        scale = (WIDTH - LABEL - 200) / max(case[f"{key}_parts_per_s"] for _, key in names)
+        scale = (WIDTH - LABEL - NOTE) / max(case[f"{key}_parts_per_s"] for _, key in names)
         sheet.text(8, case["name"])
         sheet.y += ROW
         for name, key in names:

@@ -27,7 +27,7 @@ pub(super) const SIGNATURE: [u8; 3] = [0xff, 0xd8, 0xff];
 /// # Errors
 /// One sentence: the file is broken, ends early, is too large or has too many scans.
 pub(super) fn decode(file: &[u8], scale: JpegScale, pool: &Pool) -> Result<Option<Image>, String> {
-    let scans = file.array_windows().filter(|pair| **pair == [0xff, 0xda]).count();
+    let scans = memchr::memchr_iter(0xff, file).filter(|at| file.get(at + 1) == Some(&0xda)).count();
     if scans > MAX_SCANS {
         return Err(format!("it has {scans} scans, more than the {MAX_SCANS} allowed"));
     }
