@@ -80,7 +80,8 @@ pub enum Head {
     /// One output `[1, boxes, 6]`: left, top, right, bottom in input pixels, score, label (`YOLOv10`, YOLO26, exports with
     /// suppression in the graph).
     EndToEnd,
-    /// Two outputs, boxes and a score for each label (SSD, YOLO-NAS, DETR, RT-DETR).
+    /// Boxes and a score for each label (SSD, YOLO-NAS, DETR, RT-DETR), in two outputs or in the rows of one (Ultralytics
+    /// RT-DETR).
     BoxesScores(BoxesScores),
     /// Three outputs, boxes, the label of each and the score of each (torchvision, RT-DETR with its postprocessor).
     BoxesLabelsScores(BoxesLabelsScores),
@@ -119,7 +120,8 @@ impl Head {
 pub struct BoxesScores {
     /// The output `[1, boxes, 4]`.
     pub boxes: String,
-    /// The output `[1, boxes, classes]`; its `activation` says what the numbers are.
+    /// The output `[1, boxes, classes]`; its `activation` says what the numbers are. Where it is the output of the boxes too,
+    /// it is `[1, boxes, 4 + classes]`.
     pub scores: String,
     /// What the four numbers of a box are.
     pub format: BoxFormat,

@@ -94,6 +94,9 @@ fn one<'d>(draft: &Draft<'d>, rows: &'d Port, prototypes: Option<&'d Port>) -> O
     let known = known_labels(draft);
     let masks = prototypes.and_then(|port| *port.lengths().get(1)?).unwrap_or_default();
     let oriented = draft.hints.task.as_deref() == Some("obb");
+    if draft.hints.rt_detr {
+        return rt_detr(rows, third?.checked_sub(4)?, known);
+    }
     let found = |head: &str, why: String, labels: usize, suppress: bool| {
         Some(Seen { head: head.into(), why, outputs: vec![plain(rows)], labels, suppress, prototypes })
     };
@@ -126,6 +129,32 @@ fn one<'d>(draft: &Draft<'d>, rows: &'d Port, prototypes: Option<&'d Port>) -> O
     }
 }
 
+/// One output of rows, centres and sizes as shares of the input, then a probability a class: RT-DETR of Ultralytics. Boxes are
+/// matched in training, so none is suppressed.
+fn rt_detr(rows: &Port, classes: usize, known: Option<usize>) -> Option<Seen<'_>> {
+    if classes == 0 || known.is_some_and(|known| known != classes) {
+        return None;
+    }
+    let head = boxes_scores_head(&rows.name, &rows.name, ("centre-size", "normalised"));
+    let activation = Some(("none", "Ultralytics puts the sigmoid into the graph".to_owned()));
+    Some(Seen {
+        head: keyed("boxes-scores", head),
+        why: "the metadata says RT-DETR, whose rows are a box and its scores".into(),
+        outputs: vec![Output { activation, ..plain(rows) }],
+        labels: classes,
+        suppress: false,
+        prototypes: None,
+    })
+}
+
+fn boxes_scores_head(boxes: &str, scores: &str, (format, unit): (&str, &str)) -> InlineTable {
+    let mut table = InlineTable::new();
+    for (key, value) in [("boxes", boxes), ("scores", scores), ("format", format), ("unit", unit)] {
+        table.insert(key, value.into());
+    }
+    table
+}
+
 fn keyed(head: &str, table: InlineTable) -> Value {
     let mut keyed = InlineTable::new();
     keyed.insert(head, table.into());
@@ -144,12 +173,8 @@ fn boxes_scores<'d>(draft: &Draft<'d>, one: &'d Port, other: &'d Port) -> Option
     // Transformers' names of DETR and its kin: centres as shares of the input.
     let transformer = boxes.name == "pred_boxes";
     let background = transformer && known_labels(draft) == classes.checked_sub(1) && classes > 1;
-    let (format, unit) = if transformer { ("centre-size", "normalised") } else { ("corners", "input-pixels") };
-    let mut table = InlineTable::new();
-    table.insert("boxes", boxes.name.as_str().into());
-    table.insert("scores", scores.name.as_str().into());
-    table.insert("format", format.into());
-    table.insert("unit", unit.into());
+    let measured = if transformer { ("centre-size", "normalised") } else { ("corners", "input-pixels") };
+    let mut table = boxes_scores_head(&boxes.name, &scores.name, measured);
     if background {
         table.insert("background", "last".into());
     }

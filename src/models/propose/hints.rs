@@ -32,6 +32,8 @@ pub(super) struct Hints {
     pub(super) exporter: Exporter,
     /// Ultralytics' word for the task.
     pub(super) task: Option<String>,
+    /// Whether it is Ultralytics' RT-DETR, which is neither fed nor read as their YOLO is.
+    pub(super) rt_detr: bool,
     /// The labels, in order, as they were written.
     pub(super) labels: Vec<String>,
     /// Height and width of the input.
@@ -80,6 +82,8 @@ fn ultralytics(metadata: &BTreeMap<String, String>) -> Hints {
     Hints {
         exporter,
         task: metadata.get("task").cloned(),
+        // "Ultralytics rtdetr-l model": the name of the file that describes the network.
+        rt_detr: described.as_ref().is_some_and(|text| text.to_lowercase().contains("rtdetr")),
         labels: read("names").map(|names| in_order(&names)).unwrap_or_default(),
         size: read("imgsz").as_ref().and_then(size),
         suppressed: flag(args.get("nms")) || flag(read("end2end").as_ref()),

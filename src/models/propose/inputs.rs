@@ -154,6 +154,7 @@ impl Draft<'_> {
         match (self.given.fit.as_deref(), self.hints.exporter, reading.task) {
             (Some(fit), ..) => (fit, ""),
             (None, Exporter::Ultralytics, "classification") => ("crop", "what Ultralytics trains classifiers with"),
+            (None, Exporter::Ultralytics, _) if self.hints.rt_detr => ("stretch", "what Ultralytics feeds RT-DETR"),
             (None, Exporter::Ultralytics | Exporter::Yolov5, _) => ("letterbox", "what YOLO is trained with"),
             (None, Exporter::Anomalib, _) => ("stretch", "what Anomalib does unless told otherwise"),
             (None, Exporter::Paddle, "text-recognition") => ("letterbox", "lines keep their proportions"),

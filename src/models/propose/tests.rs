@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::models::graph::{Axis, Port};
+use crate::models::passport::detection::{BoxFormat, BoxUnit, BoxesScores, Head};
 use crate::models::passport::tests::written;
-use crate::models::passport::{Model, Task};
+use crate::models::passport::{Fit, Model, Task};
 use crate::tensor::Element;
 
 fn port(name: &str, axes: &[usize]) -> Port {
@@ -68,6 +69,37 @@ fn the_head_of_a_detector_is_told_by_the_shape_of_its_outputs() {
     for stride in ["stride = 8,", "stride = 16,", "stride = 32,", "stride = 64,"] {
         assert!(levels.contains(stride), "{levels}");
     }
+}
+
+#[test]
+fn the_rt_detr_of_ultralytics_is_stretched_and_read_as_boxes_and_scores() {
+    let metadata = [
+        ("description", "Ultralytics rtdetr-l model trained on parts.yaml"),
+        ("task", "detect"),
+        ("names", "{0: 'good', 1: 'burr'}"),
+        ("imgsz", "[64, 64]"),
+        ("license", "AGPL-3.0 License (https://ultralytics.com/license)"),
+    ];
+    let graph = Graph {
+        inputs: vec![port("images", &[1, 3, 64, 64])],
+        outputs: vec![port("output0", &[1, 300, 6])],
+        metadata: metadata.map(|(key, text)| (key.to_owned(), text.to_owned())).into(),
+        ..Graph::default()
+    };
+    let given = Given { defects: Some(texts_of(&["burr"])), ..Given::default() };
+    let text = propose(&graph, &files(), &given).unwrap().passport;
+    let (_folder, path) = written(&text);
+    let passport = Model::load(&path).unwrap().passport;
+    let Task::Detection(detection) = passport.task else { panic!("{text}") };
+    let wanted = BoxesScores {
+        boxes: "output0".into(),
+        scores: "output0".into(),
+        format: BoxFormat::CentreSize,
+        unit: BoxUnit::Normalised,
+        background: None,
+    };
+    assert_eq!((detection.head, detection.overlap_up_to), (Head::BoxesScores(wanted), None));
+    assert_eq!(passport.inputs[0].image().unwrap().fit, Fit::Stretch, "{text}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) fn rows(look: &Look<'_>) -> Result<Vec<Found>, String> {
     Look::boxes(surest, |place| boxes.outline(place, four(&block.numbers[place * columns..]), None))
 }
 
-/// Reads boxes and scores out of two outputs.
+/// Reads boxes and scores out of two outputs, or out of one in whose rows the scores follow the box.
 ///
 /// # Errors
 /// One sentence naming the output and what is wrong with it.
@@ -48,10 +48,13 @@ pub(super) fn apart(head: &BoxesScores, look: &Look<'_>) -> Result<Vec<Found>, S
     let (boxes, scores) = (look.outputs.named(&head.boxes)?, look.outputs.named(&head.scores)?);
     let ((rows, columns), (score_rows, score_columns)) = (boxes.matrix()?, scores.matrix()?);
     let wanted = look.labels.len() + usize::from(head.background.is_some());
-    if columns != 4 {
-        return Err(boxes.told(format!("there are {columns} numbers for each box, 4 are wanted")));
+    // How many numbers of a row stand before its scores.
+    let before = if head.boxes == head.scores { 4 } else { 0 };
+    let box_columns = if before == 4 { 4 + wanted } else { 4 };
+    if columns != box_columns {
+        return Err(boxes.told(format!("there are {columns} numbers for each box, {box_columns} are wanted")));
     }
-    if score_rows != rows || score_columns != wanted {
+    if score_rows != rows || score_columns != before + wanted {
         let what =
             format!("the scores are {score_rows} by {score_columns}, {rows} boxes by {wanted} classes are wanted");
         return Err(scores.told(what));
@@ -59,13 +62,13 @@ pub(super) fn apart(head: &BoxesScores, look: &Look<'_>) -> Result<Vec<Found>, S
     let mut surest = Surest::default();
     let scoring = look.scoring(scores);
     if scores.activation == Activation::Softmax {
-        scoring.softmax_rows(&scores.numbers, score_columns, 0, head.background, &mut surest)?;
+        scoring.softmax_rows(&scores.numbers, score_columns, before, head.background, &mut surest)?;
     } else {
-        let first = usize::from(head.background == Some(Background::First));
+        let first = before + usize::from(head.background == Some(Background::First));
         scoring.rows(&scores.numbers, score_columns, first, false, &mut surest)?;
     }
     let reader = Boxes::new(boxes, head.format, unit(head.unit, look.inputs, look.geometry));
-    Look::boxes(surest, |place| reader.outline(place, four(&boxes.numbers[place * 4..]), None))
+    Look::boxes(surest, |place| reader.outline(place, four(&boxes.numbers[place * columns..]), None))
 }
 
 impl<'a> Look<'a> {

@@ -241,6 +241,27 @@ fn a_background_takes_its_share() {
 }
 
 #[test]
+fn boxes_and_scores_may_share_the_rows_of_one_output() {
+    // Ultralytics' RT-DETR: centre and size as shares of the input, then a probability a class.
+    let head = BoxesScores {
+        boxes: "out".into(),
+        scores: "out".into(),
+        format: BoxFormat::CentreSize,
+        unit: BoxUnit::Normalised,
+        background: None,
+    };
+    let known = passport(task(Head::BoxesScores(head)), 2, &["out"], Some(Activation::None));
+    let rows = [[0.5, 0.4, 0.2, 0.6, 0.1, 0.9], [0.5, 0.5, 0.1, 0.1, 0.0, 0.0]].concat();
+    let found = read(&known, &[tensor(&[1, 2, 6], rows)]).unwrap();
+    assert_eq!((found.len(), found[0].label.as_str()), (1, "label-1"));
+    assert!((found[0].confidence - 0.9).abs() < 1e-6);
+    let near = |(seen, wanted): (f64, f64)| (seen - wanted).abs() < 1e-4;
+    assert!(found[0].corners.into_iter().zip([40.0, 10.0, 60.0, 70.0]).all(near), "{:?}", found[0].corners);
+    let told = read(&known, &[tensor(&[1, 2, 5], vec![0.5; 10])]).unwrap_err();
+    assert!(told.contains("there are 5 numbers for each box, 6 are wanted"), "{told}");
+}
+
+#[test]
 fn grids_that_share_an_output_lie_end_to_end() {
     // NanoDet-Plus: strides of 50 and 100 over an input of 100 by 100, one output, cells anchored at their corner.
     let level = |stride| Level { stride, scores: "out".into(), boxes: "out".into() };

@@ -44,8 +44,12 @@ impl<'c> Check<'c, '_> {
             Head::EndToEnd => self.single(&[("boxes", None), ("6", Some(6))], 1),
             Head::BoxesScores(head) => {
                 let classes = classes + usize::from(head.background.is_some());
-                self.named(&head.boxes, &self.key("boxes"), Some(4));
-                self.scores(&head.scores, &self.key("scores"), Some(classes));
+                if head.boxes == head.scores {
+                    self.scores(&head.scores, &self.key("scores"), Some(4 + classes));
+                } else {
+                    self.named(&head.boxes, &self.key("boxes"), Some(4));
+                    self.scores(&head.scores, &self.key("scores"), Some(classes));
+                }
                 self.unit(head.unit);
             }
             Head::BoxesLabelsScores(head) => {
