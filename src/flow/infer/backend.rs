@@ -11,7 +11,8 @@ use super::session::Session;
 use crate::config;
 use crate::models::graph::MAX_BYTES;
 use crate::models::passport::Model;
-use crate::models::{ModelError, catalogue, reference};
+use crate::models::reference::{self, Case};
+use crate::models::{ModelError, catalogue};
 
 /// The library that serves this process.
 #[derive(Debug, Clone)]
@@ -67,21 +68,32 @@ impl Backend {
     /// # Errors
     /// [`ModelError`]: unreadable, wrong hash, other signature, a reference that is not reproduced, or what the runtime
     /// said.
-    #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has settings of its own"))]
     pub fn open(&self, model: &Model, runtime: &config::Runtime) -> Result<Box<dyn Session>, ModelError> {
         let state = verify(model)?;
         let cases = reference::read(model)?;
         hold::preparation(model, &cases)?;
-        let session: Box<dyn Session> = match self.library {
-            #[cfg(feature = "ort")]
-            Library::OnnxRuntime(loaded) => {
-                Box::new(super::ort::OrtSession::open(loaded, model, &cases, runtime, self.fallback())?)
-            }
-            #[cfg(feature = "tract")]
-            Library::Tract => Box::new(super::tract::TractSession::open(model, &cases, self.fallback())?),
-        };
+        let session = self.session(model, &cases, runtime)?;
         state.still(model)?;
         Ok(session)
+    }
+
+    /// A session of the library, warmed up on `cases`.
+    #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has settings of its own"))]
+    fn session(
+        &self,
+        model: &Model,
+        cases: &[Case],
+        runtime: &config::Runtime,
+    ) -> Result<Box<dyn Session>, ModelError> {
+        match self.library {
+            #[cfg(feature = "ort")]
+            Library::OnnxRuntime(loaded) => {
+                let session = super::ort::OrtSession::open(loaded, model, cases, runtime, self.fallback())?;
+                Ok(Box::new(session))
+            }
+            #[cfg(feature = "tract")]
+            Library::Tract => Ok(Box::new(super::tract::TractSession::open(model, cases, self.fallback())?)),
+        }
     }
 }
 
