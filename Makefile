@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-tract test test-tract bench profile lint features models clean
+.PHONY: help demo demo-tract test test-tract bench profile test-recipe lint features models models-full clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,8 +64,14 @@ features: ## each cargo feature alone, and none, only checked
 	cargo check --locked --no-default-features
 	for feature in ort tokenizers tract broker; do cargo check --locked --no-default-features --features $$feature; done
 
-models: ## train the ELPV models anew (Python, PyTorch; about 45 CPU-minutes, an estimate)
+models: ## a small version of every model in minutes, in target/recipe-quick (Python, PyTorch: 5 GB)
+	$(MAKE) -C models/recipe quick
+
+models-full: ## every model anew, with cross-validation: hours; goes on after an interruption
 	$(MAKE) -C models/recipe all
+
+test-recipe: ## the tests of the training recipe, with parallel training on two processes (PyTorch: 5 GB)
+	$(MAKE) -C models/recipe test
 
 clean: ## remove everything that was built or fetched
 	rm -rf target

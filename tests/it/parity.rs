@@ -6,12 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use kenpin::config::{Backend as Listed, Provider, Runtime};
 use kenpin::flow::infer::backend::Backend;
 use kenpin::flow::infer::prepare::Preparation;
 use kenpin::flow::pool::Pool;
 use kenpin::flow::{Findings, Image, PixelFormat};
+use kenpin::models::catalogue;
+use kenpin::models::graph::Graph;
 use kenpin::task::decode;
 use kenpin::task::geometry::Geometry;
 use serde::Deserialize;
@@ -90,5 +93,24 @@ fn trained_models_answer_as_their_recipe_wrote_down() {
         println!("{name}: farthest probability {farthest:.1e}, tolerance {tolerance:.0e} and {LEVEL} for levels");
         let most = tolerance + LEVEL;
         assert!(farthest <= most, "{name}: a probability is {farthest} off, at most {most} is wanted");
+    }
+}
+
+#[test]
+fn every_model_holds_its_references_on_the_oldest_library_and_on_the_newest() {
+    let models = root().join("models");
+    for folder in catalogue::find(&models).unwrap() {
+        let graph = Graph::read(&read_model(&folder).file()).unwrap();
+        assert!(graph.ir_version <= 8, "{}: IR {}", folder.display(), graph.ir_version);
+        assert!(graph.opset() <= 17, "{}: opset {}", folder.display(), graph.opset());
+    }
+    for library in libraries() {
+        let output = Command::new(env!("CARGO_BIN_EXE_kenpin"))
+            .args(["models", "verify", "--run", "--library"])
+            .args([&library, &models])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {told}", library.display());
     }
 }

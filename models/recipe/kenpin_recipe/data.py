@@ -1,20 +1,25 @@
-"""The ELPV cells: labels, lists of stems, and images as a network sees them.
+"""The samples of a data set: pictures with the chance of a defect, and pixels as a network sees them.
 
-Source: package `elpv-dataset`; 2,624 electroluminescence images of solar cells, 300 x 300
-pixels, 8-bit grey, each with the annotators' defect probability (0, 1/3, 2/3 or 1).
+Two sources: package `elpv-dataset` (2,624 electroluminescence images of solar cells, 300 x 300 pixels, 8-bit
+grey, each with the annotators' defect probability 0, 1/3, 2/3 or 1 and the kind of cell), and any folder that
+holds `good/` and `bad/` with pictures of any size.
 """
 
+import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from .places import MODELS
+from .experiment import Pixels
 
-TYPES = ("mono", "poly")
+ELPV_KINDS = ("mono", "poly")
+MODES = {"grey": "L", "rgb": "RGB"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+FEWEST = 10  # samples of either class that a folder must have: a fifth of them is held back
 
 
 class DataError(Exception):
@@ -22,13 +27,13 @@ class DataError(Exception):
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One labelled cell."""
+class Sample:
+    """One labelled picture of a part."""
 
-    stem: str  # file name without extension, e.g. cell0001
+    stem: str  # of the file name, such as cell0001; unique in the data set
     path: Path
     probability: float  # of a defect, 0..1
-    type: str  # mono or poly
+    kind: str  # of part, such as mono or poly; "part" where there is only one
 
     @property
     def defective(self) -> bool:
@@ -36,55 +41,65 @@ class Cell:
         return self.probability > 0.5
 
 
-def find(folder: Path | None) -> Path:
-    """The folder with `labels.csv`: the one given, or the installed package's."""
-    if folder is None:
-        package = importlib.util.find_spec("elpv_dataset")
-        if package is None or package.origin is None:
-            raise DataError("package elpv-dataset is not installed: run `make setup`, or give --data FOLDER")
-        folder = Path(package.origin).parent / "data"
-    if not (folder / "labels.csv").is_file():
-        raise DataError(f"no labels.csv in {folder}")
-    return folder
-
-
-def read_cells(folder: Path) -> list[Cell]:
-    """All cells, in the order of `labels.csv` (path, probability, type; blanks between)."""
-    cells = []
+def read_elpv() -> list[Sample]:
+    """All cells of the installed package, in the order of its `labels.csv` (path, probability, kind)."""
+    package = importlib.util.find_spec("elpv_dataset")
+    if package is None or package.origin is None:
+        raise DataError("package elpv-dataset is not installed: run `make setup`")
+    folder, samples = Path(package.origin).parent / "data", []
     for line in (folder / "labels.csv").read_text().splitlines():
         path, probability, kind = line.split()
-        if kind not in TYPES:
-            raise DataError(f"{path}: type must be mono or poly, not '{kind}'")
-        cells.append(Cell(Path(path).stem, folder / path, float(probability), kind))
-    return cells
+        if kind not in ELPV_KINDS:
+            raise DataError(f"{path}: kind is '{kind}', want mono or poly")
+        samples.append(Sample(Path(path).stem, folder / path, float(probability), kind))
+    return samples
 
 
-def read_list(dataset: str, part: str) -> list[str]:
-    """The stems of one part: `train`, `validation` or `test`."""
-    path = MODELS / dataset / f"{part}.txt"
-    if not path.is_file():
-        raise DataError(f"no {part} list for {dataset}: run `python -m kenpin_recipe split`")
-    return path.read_text().split()
+def read_folder(folder: Path) -> list[Sample]:
+    """All pictures in `good/` and `bad/` of a folder, in the order of their names."""
+    samples = []
+    for name, probability in (("good", 0.0), ("bad", 1.0)):
+        if not (folder / name).is_dir():
+            raise DataError(f"{folder} has no folder '{name}': want good/ and bad/ with pictures")
+        paths = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in SUFFIXES)
+        if len(paths) < FEWEST:
+            raise DataError(f"{folder / name} has {len(paths)} pictures, want at least {FEWEST}")
+        samples += [Sample(f"{name}/{path.name}", path, probability, "part") for path in paths]
+    return samples
 
 
-def select(cells: list[Cell], dataset: str, part: str, kind: str = "all") -> list[Cell]:
-    """Cells of one part and type. `fit` is the training part without its validation cells."""
-    if part == "fit":
-        stems = set(read_list(dataset, "train")) - set(read_list(dataset, "validation"))
-    else:
-        stems = set(read_list(dataset, part))
-    return [cell for cell in cells if cell.stem in stems and kind in ("all", cell.type)]
+def colour_of(samples: list[Sample]) -> str:
+    """`grey` where every picture is, else `rgb`."""
+    for sample in samples:
+        with _opened(sample.path) as image:
+            if image.mode not in ("1", "L", "I;16", "I"):
+                return "rgb"
+    return "grey"
 
 
-def load_pixels(path: Path, size: int) -> np.ndarray:
-    """One image, uint8 [size, size]: Pillow's antialiased bilinear on the 8-bit grey image."""
-    with Image.open(path) as image:
-        if image.mode != "L":
-            raise DataError(f"{path.name}: expected 8-bit grey, found mode {image.mode}")
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+def load_pixels(path: Path, size: int, pixels: Pixels) -> np.ndarray:
+    """One picture, uint8 [channels, size, size]: stretched by Pillow's antialiased bilinear."""
+    with _opened(path) as image:
+        image = image.convert(MODES[pixels.colour]).resize((size, size), Image.Resampling.BILINEAR)
+        return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
 
 
-def load_images(cells: list[Cell], size: int) -> np.ndarray:
-    """All images of `cells`, uint8 [n, size, size]."""
-    bar = tqdm(cells, desc="load", unit="cell", leave=False)
-    return np.stack([load_pixels(cell.path, size) for cell in bar])
+def load_images(samples: list[Sample], size: int, pixels: Pixels) -> np.ndarray:
+    """All pictures of `samples`, uint8 [n, channels, size, size]."""
+    bar = tqdm(samples, desc="load", unit="picture", leave=False)
+    return np.stack([load_pixels(sample.path, size, pixels) for sample in bar])
+
+
+def pixel_hash(sample: Sample) -> str:
+    """SHA-256 over width, height, mode and decoded pixels, row by row: the same however the file is compressed."""
+    with _opened(sample.path) as image:
+        digest = hashlib.sha256(f"{image.width} {image.height} {image.mode}\n".encode())
+        digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except (OSError, UnidentifiedImageError) as why:
+        raise DataError(f"{path} is not a picture that can be read: {why}") from why

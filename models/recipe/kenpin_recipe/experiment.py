@@ -1,11 +1,12 @@
 """The experiment file: which models are trained, on what, and how."""
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_origin
 
-SCHEMA = "kenpin.recipe/1"
+SCHEMA = "kenpin.recipe/2"
+QUICK_SIZE = 96
 
 
 class ExperimentError(Exception):
@@ -14,25 +15,33 @@ class ExperimentError(Exception):
 
 @dataclass(frozen=True)
 class Split:
-    """How the cells are parted; see `split.py`."""
+    """How the samples are parted; see `split.py`."""
 
-    test_cells: int
+    test_share: float  # of all samples
     validation_share: float  # of the training part
+    folds: int  # the test list is the last of them
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Normalisation: tensor value = (pixel / 255 - mean) / standard_deviation."""
+    """What a network is fed: value = (pixel / 255 - mean) / standard_deviation."""
 
+    colour: Literal["grey", "rgb"]
     mean: float
     standard_deviation: float
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels, 1 or 3."""
+        return 1 if self.colour == "grey" else 3
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Random changes a cell may undergo without changing what it is; see `augment.py`."""
+    """Random changes a part may undergo without changing what it is; see `augment.py`."""
 
-    quarter_turns: bool  # also turn by 90 and 270 degrees, not only mirror
+    mirror: bool  # mirror along either axis
+    quarter_turns: bool  # also turn by 90 and 270 degrees
     shift_pixels: int  # largest move in either direction
     gain: float  # largest relative change of exposure
     contrast: float  # largest relative change of contrast
@@ -40,24 +49,50 @@ class Augment:
 
 
 @dataclass(frozen=True)
+class Distil:
+    """How a student learns from teachers; see `distil.py`."""
+
+    teacher: str  # model of this experiment, or path of an ONNX file with two logits
+    specialists: tuple[str, ...]  # models of this experiment for one kind each
+    views: int  # changed copies of each sample that the teachers answer; the first is unchanged
+    temperature: float  # logits are divided by it (Hinton et al. 2015)
+    soft_share: float  # share of the loss that follows the teachers, the rest the labels
+    features_weight: float  # of the squared distance between features, for method "features"
+
+
+@dataclass(frozen=True)
 class Model:
     """One model: its task, its network and its training."""
 
     name: str
-    tier: Literal["base", "gate", "teacher", "specialist", "student"]  # base: for others to start from
+    tier: Literal["gate", "teacher", "specialist", "student", "trial"]  # trial: compared, never shipped
     description: str
-    task: Literal["type", "defect"]
-    cells: Literal["all", "mono", "poly"]
-    network: Literal["lite0", "lite0-cut", "plain"]
+    task: Literal["kind", "defect"]
+    kind: str  # kind of samples it is for, or "all"
+    network: Literal["lite0", "plain"]
     size: int  # pixels, width and height of the input
+    blocks: int  # of lite0's sixteen, from the first
+    hidden_share: float  # share of the hidden channels of each block that is kept
     start: str  # "random", "imagenet" or the name of a model trained before
     frozen_blocks: int  # blocks of lite0 that keep their starting weights
-    soft_targets: bool  # learn the annotators' doubt (1/3, 2/3) instead of 0 or 1
-    soft_label_share: float  # share of the target that is the teacher's answer
+    method: Literal["labels", "soft", "several", "features"]  # what is learned from; see `distil.py`
     epochs: int
     batch: int
     learning_rate: float
     weight_decay: float
+    schedule: Literal["cosine", "plateau", "gradient"]
+    folds: Literal["all", "test", "validation"]  # which folds it is trained for
+    seeds: int  # runs of each fold, each with a seed of its own
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A trained model in 8-bit integers; see `quantise.py`."""
+
+    name: str
+    description: str
+    parent: str  # model of this experiment
+    pictures: int  # from the training part, to find the ranges
 
 
 @dataclass(frozen=True)
@@ -66,16 +101,20 @@ class Experiment:
 
     file: str
     dataset: str
+    licence: str  # of the data and so of what learns from it, as an SPDX expression
     seed: int
+    parallel: Literal["none", "data", "model", "pipeline"]  # how several processes share one training; see `parallel.py`
     split: Split
     pixels: Pixels
     augment: Augment
+    distil: Distil
     models: tuple[Model, ...]
+    integers: tuple[Integer, ...]
 
     @property
     def exported(self) -> tuple[Model, ...]:
         """The models that get a folder."""
-        return tuple(model for model in self.models if model.tier != "base")
+        return tuple(model for model in self.models if model.tier != "trial")
 
     def model(self, name: str) -> Model:
         """The model called `name`, or an error that lists those there are."""
@@ -85,29 +124,43 @@ class Experiment:
         known = ", ".join(m.name for m in self.models)
         raise ExperimentError(f"no model '{name}' in {self.file}; it has {known}")
 
+    def quick(self) -> "Experiment":
+        """A small version of everything, for a try in minutes: two epochs, small pictures, few copies."""
+        models = tuple(replace(m, epochs=2, size=min(m.size, QUICK_SIZE), seeds=1) for m in self.models)
+        integers = tuple(replace(integer, pictures=16) for integer in self.integers)
+        return replace(self, models=models, integers=integers, distil=replace(self.distil, views=2))
+
 
 def read(path: Path) -> Experiment:
     """Read and check an experiment file."""
-    with path.open("rb") as file:
-        table = tomllib.load(file)
-    if table.pop("schema", None) != SCHEMA:
-        raise ExperimentError(f"{path.name}: schema must be \"{SCHEMA}\"")
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as why:
+        raise ExperimentError(f"{path} cannot be read: {why}") from why
+    if (seen := table.pop("schema", None)) != SCHEMA:
+        raise ExperimentError(f"{path.name}: schema is {seen!r}, want {SCHEMA!r}")
     defaults = table.pop("defaults", {})
-    models = table.pop("models", {})
     table["models"] = tuple(
         _build(Model, {"name": name, **defaults, **model}, f"models.{name}")
-        for name, model in models.items()
+        for name, model in table.pop("models", {}).items()
     )
-    for key, kind in (("split", Split), ("pixels", Pixels), ("augment", Augment)):
+    table["integers"] = tuple(
+        _build(Integer, {"name": name, **integer}, f"integers.{name}")
+        for name, integer in table.pop("integers", {}).items()
+    )
+    for key, kind in (("split", Split), ("pixels", Pixels), ("augment", Augment), ("distil", Distil)):
         table[key] = _build(kind, table.get(key, {}), key)
     return _build(Experiment, {"file": path.name, **table}, path.name)
 
 
 def _build(kind: type, table: dict, where: str):
-    """Make a `kind` of `table`, refusing unknown and missing keys."""
-    wanted = {field.name for field in fields(kind)}
-    if unknown := sorted(table.keys() - wanted):
+    """Make a `kind` of `table`, refusing unknown and missing keys and unknown words."""
+    wanted = {field.name: field.type for field in fields(kind)}
+    if unknown := sorted(table.keys() - wanted.keys()):
         raise ExperimentError(f"{where}: unknown key {', '.join(unknown)}")
-    if missing := sorted(wanted - table.keys()):
+    if missing := sorted(wanted.keys() - table.keys()):
         raise ExperimentError(f"{where}: missing key {', '.join(missing)}")
-    return kind(**table)
+    for key, value in table.items():
+        if get_origin(wanted[key]) is Literal and value not in get_args(wanted[key]):
+            raise ExperimentError(f"{where}.{key} is {value!r}, want one of {', '.join(get_args(wanted[key]))}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})

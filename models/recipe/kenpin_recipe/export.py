@@ -1,65 +1,121 @@
-"""From a checkpoint to a model folder: ONNX, passport, reference answers, figures and card."""
+"""From finished runs to model folders: ONNX, passport, references, figures, plots, card, licence."""
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
-from . import card, licence, metrics, networks, onnx_file, passport, reference, score
-from .answers import load_checkpoint
-from .calibrate import fold
-from .data import Cell, select
-from .experiment import Experiment, Model
-from .places import MODELS
+import numpy as np
 
-REFERENCE_CELLS = 8
-TOLERANCE = 1e-3
+from . import card, figures, licence, onnx_file, passport, plots, quantise, reference, run, score, split
+from .data import Sample, pixel_hash
+from .experiment import Experiment, Integer, Model
+from .passport import FILE, Passport
+from .places import Places
+from .run import LABELS, Run
+
+WORST = 5
 
 
-def export(experiment: Experiment, model: Model, cells: list[Cell]) -> None:
-    """Write the folder of `model`; test figures are left to `judge`."""
-    folder = MODELS / model.name
-    folder.mkdir(exist_ok=True)
-    trained = load_checkpoint(model.name)
-    network = networks.build(model)
-    network.load_state_dict(trained["weights"])
-    fold(network.classify, trained["calibration"])
-    onnx_file.write(network, model.size, folder / passport.FILE)
-    passport.write(experiment, model, folder)
-    licence.write(experiment, model, folder)
-    test = select(cells, experiment.dataset, "test")
-    _write_reference(folder, test)
-    reference.write(folder, test)
-    figures = {
-        "model": model.name,
-        "positive_label": passport.LABELS[model.task][1],
-        "threshold": metrics.THRESHOLD,
-        "validation": metrics.of_part(experiment, model, cells, "validation"),
-        "test": None,
-        "cost": _cost(folder),
-        "training": _training(experiment, model, cells, trained),
-    }
-    metrics.write(folder, figures)
+def models(experiment: Experiment, places: Places, samples: list[Sample], chosen: list[Model]) -> None:
+    """Write the folder of each model of the last fold, and of its integers."""
+    for model in chosen:
+        shipped = run.shipped(experiment, model)
+        _folder(experiment, places, samples, model, shipped, model.name, model.description)
+        for integer in experiment.integers:
+            if integer.parent == model.name:
+                _folder(experiment, places, samples, model, as_integer(integer, shipped), integer.name, integer.description)
+
+
+def as_integer(integer: Integer, parent: Run) -> Run:
+    """The run of the integers that belongs to a run of their parent."""
+    return Run(integer.name, parent.fold, parent.seed)
+
+
+def integers(experiment: Experiment, places: Places, samples: list[Sample]) -> None:
+    """Quantise and score the parents of all folds, where it is not done."""
+    for integer in experiment.integers:
+        parent = experiment.model(integer.parent)
+        for one in run.all_of(experiment, parent):
+            made = as_integer(integer, one)
+            if made.is_done(places):
+                continue
+            fit, held_out = split.parts(experiment, places, samples, one.fold)
+            chosen = np.random.default_rng(one.seed).permutation(len(fit))[: integer.pictures]
+            folder = made.folder(places)
+            folder.mkdir(parents=True, exist_ok=True)
+            source = one.folder(places)
+            quantise.write(source / FILE, [fit[i] for i in chosen], experiment.pixels, folder / FILE)
+            shutil.copy(source / "run.json", folder)
+            shutil.copy(source / "history.csv", folder)
+            run.write_scores(folder, held_out, score.differences(folder / FILE, held_out, experiment.pixels))
+
+
+def _folder(experiment, places, samples, model: Model, shipped: Run, name: str, description: str) -> None:
+    """Write one model folder."""
+    folder, source = places.models / name, shipped.folder(places)
+    scores = run.read_scores(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / FILE, folder / FILE)
+    told = Passport(
+        name=name,
+        description=description,
+        tier=model.tier,
+        licence=licence.expression(experiment, model),
+        origin=f"models/recipe, experiment {experiment.file}, {experiment.dataset} training list, seed {shipped.seed}",
+        size=model.size,
+        labels=tuple(LABELS[model.task]),
+    )
+    passport.write(told, experiment.pixels, folder)
+    fit, held_out = split.parts(experiment, places, samples, shipped.fold)
+    reference.write(folder, [s for s in held_out if s.stem in scores], experiment.pixels, model.size)
+    licence.write(places, model, folder)
+    write_json(folder / "metrics.json", _figures(experiment, model, folder, shipped, scores, fit, held_out, source))
+    plots.of_model(folder)
     card.write(folder)
-    print(f"{model.name}: validation {figures['validation']}, {figures['cost']}")
+    print(f"{name}: {folder}")
 
 
-def _write_reference(folder: Path, cells: list[Cell]) -> None:
-    """Answers to a few test cells, for parity tests of other runtimes. No labels are used."""
-    chosen = cells[:: len(cells) // REFERENCE_CELLS][:REFERENCE_CELLS]
-    answers = score.logits(folder, chosen)
-    table = {
-        "output": onnx_file.OUTPUT,
-        "tolerance": TOLERANCE,
-        "cells": {
-            cell.stem: {"logits": raw.tolist(), "probabilities": chance.tolist()}
-            for cell, raw, chance in zip(chosen, answers, score.softmax(answers))
+def _figures(experiment, model, folder, shipped, scores, fit, held_out, source) -> dict:
+    """All that is measured of a shipped model."""
+    judged = [sample for sample in held_out if sample.stem in scores]
+    chance = figures.chance([scores[sample.stem] for sample in judged])
+    truth = run.truth(model, judged)
+    missed = sorted((c, s.stem) for c, s, t in zip(chance, judged, truth) if t == 1 and c <= figures.THRESHOLD)
+    told = json.loads((source / "run.json").read_text())
+    return {
+        "model": folder.name,
+        "positive_label": LABELS[model.task][1],
+        "threshold": figures.THRESHOLD,
+        "test": {"kind": model.kind, **figures.measure(chance, truth), "auc_interval": figures.auc_interval(chance, truth)},
+        "curves": figures.curves(chance, truth),
+        "worst_escapes": [{"part": stem, "score": round(float(score), 4)} for score, stem in missed[:WORST]],
+        "cost": cost(folder / FILE),
+        "training": {
+            "experiment": experiment.file,
+            "seed": shipped.seed,
+            "samples": told["fit"],
+            "pixels_sha256": _hash_of_all([s for s in fit if model.kind in ("all", s.kind)]),
+            "network": model.network,
+            "blocks": model.blocks,
+            "hidden_share": model.hidden_share,
+            "start": model.start,
+            "method": model.method,
+            "size": model.size,
+            "epochs": model.epochs,
+            "cpu_minutes": round(told["cpu_seconds"] / 60, 1),
         },
     }
-    (folder / "reference.json").write_text(json.dumps(table, indent=2) + "\n")
 
 
-def _cost(folder: Path) -> dict:
-    """What the file weighs and one answer costs."""
-    path = folder / passport.FILE
+def _hash_of_all(samples: list[Sample]) -> str:
+    """SHA-256 over the hashes of the samples' pixels, in the order of their stems."""
+    hashes = [pixel_hash(sample) for sample in sorted(samples, key=lambda sample: sample.stem)]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def cost(path: Path) -> dict:
+    """What a file weighs and what one answer costs."""
     return {
         "bytes": path.stat().st_size,
         "multiply_adds": onnx_file.multiply_adds(path),
@@ -67,20 +123,6 @@ def _cost(folder: Path) -> dict:
     }
 
 
-def _training(experiment: Experiment, model: Model, cells: list[Cell], trained: dict) -> dict:
-    """How the model came to be."""
-    losses = [epoch["loss"] for epoch in trained["history"]]
-    return {
-        "experiment": experiment.file,
-        "seed": experiment.seed,
-        "cells": len(select(cells, experiment.dataset, "fit", model.cells)),
-        "network": model.network,
-        "start": model.start,
-        "soft_targets": model.soft_targets and model.task == "defect",
-        "soft_label_share": model.soft_label_share,
-        "size": model.size,
-        "epochs": model.epochs,
-        "best_epoch": losses.index(min(losses)) + 1,
-        "cpu_minutes": round(trained["cpu_seconds"] / 60, 1),
-        "calibration": {key: round(value, 4) for key, value in trained["calibration"].items()},
-    }
+def write_json(path: Path, table: dict) -> None:
+    """Write a table so that people can read it too."""
+    path.write_text(json.dumps(table, indent=2) + "\n")

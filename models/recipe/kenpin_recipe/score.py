@@ -1,4 +1,4 @@
-"""Answers of an exported model: ONNX Runtime on the file, pixels as its passport says."""
+"""Answers of an exported model: ONNX Runtime on the file, pixels as in the daemon."""
 
 from pathlib import Path
 
@@ -6,40 +6,39 @@ import numpy as np
 import onnxruntime
 from tqdm import tqdm
 
-from . import passport
-from .data import Cell, load_pixels
+from .data import Sample, load_pixels
+from .experiment import Pixels
 
 
-def logits(folder: Path, cells: list[Cell]) -> np.ndarray:
-    """Logits of the model in `folder` for each cell, float32 [n, 2]."""
-    table = passport.read(folder)
-    image, output = table["inputs"][0], table["outputs"][0]
+def logits(file: Path, samples: list[Sample], pixels: Pixels) -> np.ndarray:
+    """Logits of an ONNX file for each sample, float32 [n, 2]."""
+    session = opened(file)
+    fed = session.get_inputs()[0]
+    bar = tqdm(samples, desc="score", unit="picture", leave=False)
+    return np.stack([session.run(None, {fed.name: tensor(s.path, fed.shape[3], pixels)})[0][0] for s in bar])
+
+
+def differences(file: Path, samples: list[Sample], pixels: Pixels) -> np.ndarray:
+    """Logit of the second label less that of the first for each sample, float32 [n]."""
+    answers = logits(file, samples, pixels)
+    return answers[:, 1] - answers[:, 0]
+
+
+def tensor(path: Path, size: int, pixels: Pixels) -> np.ndarray:
+    """What a model is fed for one picture, float32 [1, channels, size, size]."""
+    scaled = load_pixels(path, size, pixels).astype(np.float32) * np.float32(1 / 255)
+    return ((scaled - np.float32(pixels.mean)) / np.float32(pixels.standard_deviation))[None]
+
+
+def opened(file: Path) -> onnxruntime.InferenceSession:
+    """A session on one thread of the processor."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        folder / table["file"]["path"], options, providers=["CPUExecutionProvider"]
-    )
-    answers = []
-    for cell in tqdm(cells, desc=table["name"], unit="cell", leave=False):
-        fed = _tensor(load_pixels(cell.path, image["shape"][3]), image)
-        answers.append(session.run([output["name"]], {image["name"]: fed})[0][0])
-    return np.stack(answers)
-
-
-def tensor(folder: Path, cell: Cell) -> np.ndarray:
-    """What the model in `folder` is fed for one cell, float32 [1, 1, h, w]."""
-    image = passport.read(folder)["inputs"][0]
-    return _tensor(load_pixels(cell.path, image["shape"][3]), image)
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 def softmax(answers: np.ndarray) -> np.ndarray:
     """Probabilities of logits [n, 2]."""
     powers = np.exp(answers - answers.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)
-
-
-def _tensor(pixels: np.ndarray, image: dict) -> np.ndarray:
-    """Grey pixels [h, w] as the input a passport declares, float32 [1, 1, h, w]."""
-    scaled = pixels.astype(np.float32) * np.float32(image["scale"])
-    mean, deviation = np.float32(image["mean"][0]), np.float32(image["standard_deviation"][0])
-    return ((scaled - mean) / deviation).reshape(image["shape"])

@@ -1,121 +1,140 @@
-"""Training of one model: AdamW, warm-up and cosine, averaged weights, best epoch by validation loss."""
+"""Training of one network: AdamW, a learning rate schedule, averaged weights, a checkpoint after each epoch.
 
+On one process or on several, as `parallel.py` says; the loop is the same.
+"""
+
+import csv
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import nn
-from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from . import metrics, networks
-from .answers import load_checkpoint, logits, normalise
+from . import schedule
 from .augment import augment
-from .calibrate import calibrate
-from .data import Cell, load_images, select
-from .distill import soft_labels
-from .experiment import Experiment, Model
-from .places import checkpoint
+from .average import Average
+from .experiment import Experiment, Model, Pixels
+from .parallel import OneProcess
 
 AVERAGE_DECAY = 0.98  # per step: the mean of about the last 50 steps
-WARM_UP = 0.1  # share of all steps
+FASTER_HEAD = 2.0  # the last layer starts from noise: it learns this many times as fast
 
 
 @dataclass
-class Part:
-    """Images uint8 [n, 1, h, w], and as target the chance of the second class, float [n]."""
+class Lesson:
+    """What a network learns from.
+
+    Images uint8 [views, n, channels, h, w]; targets float [views, n, t]; `loss` is the mean over a batch of
+    answers [batch, a] and targets [batch, t].
+    """
 
     images: torch.Tensor
-    target: torch.Tensor
-    truth: torch.Tensor  # 0 or 1
+    targets: torch.Tensor
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def train(experiment: Experiment, model: Model, cells: list[Cell]) -> None:
-    """Train `model`; after each epoch its checkpoint holds the best weights so far."""
-    started = time.process_time()
-    torch.manual_seed(experiment.seed)
-    fit_cells = select(cells, experiment.dataset, "fit", model.cells)
-    fit = load_part(model, fit_cells)
-    validation = load_part(model, select(cells, experiment.dataset, "validation", model.cells))
-    if model.soft_label_share:
-        fit.target = torch.lerp(fit.target, soft_labels(experiment, fit_cells), model.soft_label_share)
-    network = networks.build(model)
-    if model.start not in ("random", "imagenet"):
-        taken = networks.load_common(network, load_checkpoint(model.start)["weights"])
-        print(f"{model.name}: {taken} weights taken from {model.start}")
-    path = checkpoint(model.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept, history = {}, []
-    for averaged in _epochs(experiment, model, network, fit):
-        answer = logits(experiment.pixels, averaged, validation.images)
-        history.append(_figures(answer, validation))
-        tqdm.write(f"{model.name} epoch {len(history)}: {history[-1]}")
-        if history[-1]["loss"] == min(line["loss"] for line in history):
-            weights = {name: value.clone() for name, value in averaged.state_dict().items()}
-            kept = {"weights": weights, "calibration": calibrate(answer, validation.truth)}
-        torch.save({**kept, "history": history, "cpu_seconds": time.process_time() - started}, path)
+def label_loss(answer: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of logits [n, 2] against the chance of the second class [n, 1]."""
+    return nn.functional.cross_entropy(answer, torch.cat([1 - target, target], 1))
 
 
-def load_part(model: Model, cells: list[Cell]) -> Part:
-    """Images and targets of `cells` for the task of `model`."""
-    images = torch.from_numpy(load_images(cells, model.size)).unsqueeze(1)
-    truth = torch.from_numpy(metrics.truth(model, cells))
-    if model.task == "defect" and model.soft_targets:
-        target = torch.tensor([cell.probability for cell in cells])
-    else:
-        target = truth.float()
-    return Part(images, target, truth)
+def normalise(pixels: Pixels, images: torch.Tensor) -> torch.Tensor:
+    """Grey levels 0..255 to what a network takes in."""
+    scaled = (images.float() / 255 - pixels.mean) / pixels.standard_deviation
+    return scaled.contiguous(memory_format=torch.channels_last)
 
 
-def loss(answer: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of logits [n, 2] against the chance of the second class [n]."""
-    return F.cross_entropy(answer, torch.stack([1 - target, target], 1))
+class Training:
+    """The training of `network` on `lesson`, from its checkpoint in `folder` if there is one.
+
+    `checkpoint.pt` holds all that an interrupted training goes on from, `history.csv` a line for each epoch.
+    """
+
+    def __init__(self, experiment: Experiment, model: Model, lesson: Lesson, processes: OneProcess, folder: Path):
+        self.experiment, self.model, self.lesson = experiment, model, lesson
+        self.processes, self.folder = processes, folder
+        self.steps = math.ceil(lesson.images.shape[1] / model.batch)
+
+    def run(self, network: nn.Module, seed: int) -> float:
+        """Train in place: `network` has the averaged weights afterwards, on rank 0. CPU seconds it took."""
+        torch.manual_seed(seed)
+        network.to(memory_format=torch.channels_last)
+        self.processes.prepare(network, self.lesson.loss)
+        groups = _groups(self.processes.part, self.model.learning_rate)
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=self.model.weight_decay)
+        total = self.steps * self.model.epochs
+        self.schedule = schedule.make(self.model.schedule, self.optimiser, total, self.processes.total)
+        self.average = Average(self.processes.part, AVERAGE_DECAY)
+        self.generator = torch.Generator().manual_seed(seed)
+        history = self._resume()
+        before, started = history[-1]["cpu_seconds"] if history else 0.0, time.process_time()
+        first, hidden = self.steps * len(history), self.processes.rank > 0
+        with tqdm(total=total, initial=first, desc=self.folder.parent.name, unit="step", disable=hidden) as bar:
+            for epoch in range(len(history), self.model.epochs):
+                loss = self._epoch(bar)
+                self.schedule.epoch(loss)
+                line = {"epoch": epoch + 1, "loss": round(loss, 5), "rate": self.optimiser.param_groups[0]["lr"]}
+                history.append(line | {"cpu_seconds": round(before + time.process_time() - started, 1)})
+                self._save(history)
+        with self.average.applied():
+            weights = self.processes.weights()
+        if self.processes.rank == 0:
+            network.load_state_dict(weights)
+        return history[-1]["cpu_seconds"]
+
+    def _epoch(self, bar: tqdm) -> float:
+        """One pass over the lesson; the mean loss."""
+        self.processes.part.train()
+        lesson, generator = self.lesson, self.generator
+        views, count = lesson.images.shape[:2]
+        total = 0.0
+        for batch in torch.randperm(count, generator=generator).split(self.model.batch):
+            view = torch.randint(views, batch.shape, generator=generator)
+            images = augment(lesson.images[view, batch].float(), self.experiment.augment, generator)
+            self.optimiser.zero_grad()
+            loss = self.processes.step(normalise(self.experiment.pixels, images), lesson.targets[view, batch])
+            self.optimiser.step()
+            self.schedule.step()
+            self.average.update()
+            total += loss.item() * len(batch)
+            bar.update()
+        return total / count
+
+    def _resume(self) -> list[dict]:
+        """Go on from the checkpoint, if rank 0 has one: the history so far."""
+        path = self.folder / "checkpoint.pt"
+        kept = torch.load(path, weights_only=True) if self.processes.rank == 0 and path.is_file() else None
+        kept = self.processes.share(kept)
+        if kept is None:
+            return []
+        self.processes.load(self.optimiser, self.average, kept["state"])
+        self.schedule.load_state_dict(kept["schedule"])
+        self.generator.set_state(kept["generator"])
+        torch.set_rng_state(kept["torch"])
+        return kept["history"]
+
+    def _save(self, history: list[dict]) -> None:
+        """Replace checkpoint and history, so that a power cut leaves the old or the new."""
+        state = self.processes.state(self.optimiser, self.average)
+        if self.processes.rank > 0:
+            return
+        kept = {"state": state, "schedule": self.schedule.state_dict(), "history": history}
+        kept |= {"generator": self.generator.get_state(), "torch": torch.get_rng_state()}
+        torch.save(kept, self.folder / "checkpoint.new")
+        (self.folder / "checkpoint.new").replace(self.folder / "checkpoint.pt")
+        with (self.folder / "history.csv").open("w", newline="") as file:
+            table = csv.DictWriter(file, history[0].keys(), lineterminator="\n")
+            table.writeheader()
+            table.writerows(history)
 
 
-def _epochs(experiment: Experiment, model: Model, network: nn.Module, fit: Part) -> Iterator[nn.Module]:
-    """Train epoch by epoch; after each one, the network with averaged weights."""
-    network.to(memory_format=torch.channels_last)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True)
-    steps = model.epochs * math.ceil(len(fit.images) / model.batch)
-    optimiser = torch.optim.AdamW(
-        [p for p in network.parameters() if p.requires_grad],
-        lr=model.learning_rate,
-        weight_decay=model.weight_decay,
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step / steps))
-    generator = torch.Generator().manual_seed(experiment.seed)
-    with tqdm(total=steps, desc=model.name, unit="step") as bar:
-        for _ in range(model.epochs):
-            network.train()
-            for batch in torch.randperm(len(fit.images), generator=generator).split(model.batch):
-                images = augment(fit.images[batch].float(), experiment.augment, generator)
-                error = loss(network(normalise(experiment.pixels, images)), fit.target[batch])
-                optimiser.zero_grad()
-                error.backward()
-                optimiser.step()
-                schedule.step()
-                average.update_parameters(network)
-                bar.update()
-            yield average.module
-
-
-def _rate(progress: float) -> float:
-    """Share of the full learning rate at `progress` 0..1: linear warm-up, then half a cosine."""
-    if progress < WARM_UP:
-        return progress / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
-
-
-def _figures(answer: torch.Tensor, part: Part) -> dict[str, float]:
-    """Loss against the targets, accuracy and AUC against the truth; logits [n, 2]."""
-    right = (answer.argmax(1) == part.truth).float().mean()
-    figures = {
-        "loss": loss(answer, part.target).item(),
-        "accuracy": right.item(),
-        "auc": float(roc_auc_score(part.truth, answer[:, 1] - answer[:, 0])),
-    }
-    return {name: round(value, 4) for name, value in figures.items()}
+def _groups(part: nn.Module, rate: float) -> list[dict]:
+    """Parameters to train, those of the last layer at a higher rate."""
+    chosen = [(name, weights) for name, weights in part.named_parameters() if weights.requires_grad]
+    head = [weights for name, weights in chosen if "classify." in name]
+    rest = [weights for name, weights in chosen if "classify." not in name]
+    return [{"params": some, "lr": times * rate} for some, times in ((rest, 1.0), (head, FASTER_HEAD)) if some]
