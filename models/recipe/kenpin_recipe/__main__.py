@@ -46,6 +46,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> None:
     """Do the steps of an experiment file."""
     from . import export, report, split, work
+    from .sensor import folds
 
     experiment, samples = experiments.read(arguments.experiment), read_elpv()
     where = places.of_dataset(experiment.dataset)
@@ -64,7 +65,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.command in ("export", "all"):
         export.models(experiment, where, samples, [m for m in chosen if m in experiment.exported])
     if arguments.command in ("report", "all"):
-        report.write(experiment, where, samples, {})
+        report.write(experiment, where, samples, folds.out_of_fold(experiment, where, samples))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,23 +12,23 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from . import sensor
-from .data import TYPES, Cell
-from .onnx_file import IR_VERSION, OPSET
+from ..data import ELPV_KINDS, Sample
+from ..onnx_file import IR_VERSION, OPSET
+from . import simulation
 
 INPUT = "readings"
-KEYS = ("type", *sensor.NUMBERS)  # in the order they are fed; the type is its place in TYPES
+KEYS = ("type", *simulation.NUMBERS)  # in the order they are fed; the type is its place in ELPV_KINDS
 EDGE = 1e-3  # the least probability that the linear head tells
 RIDGE, PENALTY = 1.0, 1.0  # of standardised numbers
 
 
-def numbers(cells: list[Cell]) -> np.ndarray:
-    """What the heads are fed of each cell, float32 [n, len(KEYS)], in the units of `sensor.Measurement`."""
-    read = [sensor.readings(cell) for cell in cells]
-    return np.array([[TYPES.index(row["type"]), *(row[key] for key in KEYS[1:])] for row in read], np.float32)
+def numbers(cells: list[Sample]) -> np.ndarray:
+    """What the heads are fed of each cell, float32 [n, len(KEYS)], in the units of `simulation.Measurement`."""
+    read = [simulation.readings(cell) for cell in cells]
+    return np.array([[ELPV_KINDS.index(row["type"]), *(row[key] for key in KEYS[1:])] for row in read], np.float32)
 
 
-def linear(cells: list[Cell]) -> onnx.ModelProto:
+def linear(cells: list[Sample]) -> onnx.ModelProto:
     """The linear head fitted on `cells`; its graph answers `probabilities` [1, 2]."""
     fitted = make_pipeline(StandardScaler(), Ridge(alpha=RIDGE))
     fitted.fit(numbers(cells), np.array([cell.probability for cell in cells]))
@@ -36,7 +36,7 @@ def linear(cells: list[Cell]) -> onnx.ModelProto:
     return _graph("sensor-linear", np.stack([-weight, weight]), np.array([1 - offset, offset]), "probabilities")
 
 
-def logistic(cells: list[Cell]) -> onnx.ModelProto:
+def logistic(cells: list[Sample]) -> onnx.ModelProto:
     """The logistic head fitted on `cells`; its graph answers `logits` [1, 2]."""
     fitted = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY))
     fitted.fit(numbers(cells), np.array([cell.defective for cell in cells]))

@@ -9,36 +9,39 @@ import numpy as np
 import onnx
 from safetensors.numpy import save_file
 
-from . import metrics, sensor
-from .data import Cell
-from .onnx_file import IR_VERSION, OPSET
-from .places import MODELS
-from .sensor_members import SIMULATED, Member, answers, outputs
+from .. import figures, plots
+from ..data import Sample
+from ..export import write_json
+from ..onnx_file import IR_VERSION, OPSET
+from ..places import MODELS
+from . import simulation
+from .members import SIMULATED, Member, answers, outputs
 
 DATASET, LICENCE = "elpv", "CC-BY-NC-SA-4.0"
 FILE, REFERENCE = "model.onnx", "reference.safetensors"
 TOLERANCE = 1e-4
 REFERENCE_CELLS = 2
-PARTS = ("validation", "test")
 
 
-def write(member: Member, model: onnx.ModelProto, parts: dict[str, list[Cell]], fitted: dict, folder: Path) -> dict:
-    """Write the folder of `member` and give its figures.
+def write(member: Member, model: onnx.ModelProto, test: list[Sample], fitted: dict, folder: Path) -> dict:
+    """Write the folder of `member` and give its figures on the cells of `test`.
 
-    `parts` are the cells of `validation` and, where it shall be judged, of `test`; `fitted` says on how many `cells`
-    and with which `seed` it was trained.
+    `fitted` says on how many `samples` and with which `seed` it was trained.
     """
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(model, folder / FILE)
-    _write_reference(member, model, parts["validation"][:REFERENCE_CELLS], folder)
+    _write_reference(member, model, test[:REFERENCE_CELLS], folder)
     (folder / "passport.toml").write_text(_passport(member, model, fitted["seed"], folder))
     shutil.copyfile(MODELS / DATASET / "LICENSE", folder / "LICENSE")
-    figures = {
+    chance = figures.chance(answers(member, model, test))
+    truth = np.array([int(cell.defective) for cell in test])
+    told = {
         "model": member.name,
         "simulated": SIMULATED,
         "positive_label": "defective",
-        "threshold": metrics.THRESHOLD,
-        **{part: _measured(member, model, parts[part], part) if part in parts else None for part in PARTS},
+        "threshold": figures.THRESHOLD,
+        "test": {"kind": "all", **figures.measure(chance, truth), "auc_interval": figures.auc_interval(chance, truth)},
+        "curves": figures.curves(chance, truth),
         "cost": {
             "bytes": (folder / FILE).stat().st_size,
             "multiply_adds": member.multiply_adds,
@@ -46,19 +49,13 @@ def write(member: Member, model: onnx.ModelProto, parts: dict[str, list[Cell]], 
         },
         "training": {"method": member.method, **fitted},
     }
-    metrics.write(folder, figures)
-    (folder / "README.md").write_text(_card(member, figures))
-    return figures
+    write_json(folder / "metrics.json", told)
+    plots.of_model(folder)
+    (folder / "README.md").write_text(_card(member, told))
+    return told
 
 
-def _measured(member: Member, model: onnx.ModelProto, cells: list[Cell], part: str) -> dict:
-    """Figures of the graph on one part of the fixed lists."""
-    probability = 1 / (1 + np.exp(-answers(member, model, cells)))
-    truth = np.array([int(cell.defective) for cell in cells])
-    return {"list": f"models/{DATASET}/{part}.txt", "cells": "all", **metrics.measure(probability, truth)}
-
-
-def _write_reference(member: Member, model: onnx.ModelProto, cells: list[Cell], folder: Path) -> None:
+def _write_reference(member: Member, model: onnx.ModelProto, cells: list[Sample], folder: Path) -> None:
     """What the graph is fed for some cells and what it answers; the daemon reproduces them before it judges."""
     fed, told = model.graph.input[0].name, model.graph.output[0].name
     tensors = {}
@@ -83,7 +80,7 @@ task = "classification"
 description = {json.dumps(member.description)}
 tier = "student"
 licence = "{LICENCE}"
-origin = "models/recipe, sensor_models, ELPV training split, seed {seed}; {SIMULATED}, seed {sensor.SEED}"
+origin = "models/recipe, kenpin_recipe.sensor, ELPV training list, seed {seed}; {SIMULATED}, seed {simulation.SEED}"
 
 [file]
 path = "{FILE}"
@@ -112,39 +109,40 @@ tolerance = {TOLERANCE}
 """
 
 
-def _table(figures: dict) -> str:
-    """The figures of each part that is measured."""
-    lines = [
-        f'Answer "defective" above {figures["threshold"]}, ONNX Runtime on the exported file.',
-        "",
-        "| cells | n | accuracy | balanced accuracy | AUC |",
-        "|---|---|---|---|---|",
-    ]
-    for part in PARTS:
-        if row := figures[part]:
-            values = " | ".join(f"{row[key]:.4f}" for key in ("accuracy", "balanced_accuracy", "auc"))
-            lines.append(f"| {part}, simulated text | {row['n']} | {values} |")
-    if not figures["test"]:
-        lines += ["", "Not judged on the test cells yet."]
-    return "\n".join(lines)
+def _table(told: dict) -> str:
+    """The figures on the test list."""
+    row = told["test"]
+    low, high = row["auc_interval"]
+    values = " | ".join(f"{row[key]:.4f}" for key in ("accuracy", "balanced_accuracy"))
+    return "\n".join(
+        [
+            f'Answer "defective" above {told["threshold"]}, ONNX Runtime on the exported file.',
+            "",
+            "| cells | n | accuracy | balanced accuracy | AUC (95 % interval) |",
+            "|---|---|---|---|---|",
+            f"| test, simulated text | {row['n']} | {values} | {row['auc']:.4f} ({low:.4f} to {high:.4f}) |",
+            "",
+            f"![ROC, reliability and confusion, of simulated text]({plots.FILE})",
+        ]
+    )
 
 
-def _card(member: Member, figures: dict) -> str:
+def _card(member: Member, told: dict) -> str:
     """The model card, from what is measured."""
-    cost, how = figures["cost"], figures["training"]
-    example = sensor.report(sensor.Measurement("mono", 8.91, 0.6312, 77.9, 4.38, 4.1, 41.0, 25.3, 1))
+    cost, how = told["cost"], told["training"]
+    example = simulation.report(simulation.Measurement("mono", 8.91, 0.6312, 77.9, 4.38, 4.1, 41.0, 25.3, 1))
     sections = [
         f"# {member.name}\n\n{member.description}",
         "**The sensor text is simulated.** ELPV has images and labels, no electrical values. Each cell's text is drawn "
         "from its annotated defect probability and its type, never from its image, with published relations between "
         "defects and electrical values where there are some and assumptions elsewhere "
-        "(`models/recipe/kenpin_recipe/sensor.py` says which). It tells of the label by construction: these figures, "
+        "(`models/recipe/kenpin_recipe/sensor/simulation.py` says which). It tells of the label by construction: these figures, "
         "and those of any fusion that this model has a part in, say nothing about a real tester.",
         f"- Tier: student; answers good or defective\n- Input: a sensor reading such as `{example}` under the key "
         f"`report`, and its numbers by key\n- Cost: {cost['multiply_adds']:,} multiply-adds, {cost['bytes']:,} bytes\n"
         f"- Format: ONNX opset {OPSET}, IR {IR_VERSION}; operators {', '.join(cost['operators'])}",
-        f"## Figures\n\n{_table(figures)}",
-        f"## Training\n\n{how['method']}; {how['cells']} cells, seed {how['seed']}. Test cells had no part in any "
+        f"## Figures\n\n{_table(told)}",
+        f"## Training\n\n{how['method']}; {how['samples']} cells, seed {how['seed']}. Test cells had no part in any "
         "choice; the strength of the simulated losses was chosen on the validation cells.",
         "## Limits\n\nMade to show and to test how sensor text takes part in a verdict. Not for judging real cells.",
         f"## Licence\n\n{LICENCE}, as the labels it was trained on; see `LICENSE` for whom to credit.",

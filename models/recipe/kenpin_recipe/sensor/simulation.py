@@ -26,7 +26,7 @@ import random
 from dataclasses import asdict, dataclass, fields
 from math import exp, log
 
-from .data import Cell
+from ..data import Sample
 
 SEED = 1  # of the one simulated set that every model learns from and is judged by
 THERMAL_VOLTAGE = 0.025693  # volt, kT/q at 25 degrees Celsius
@@ -82,10 +82,10 @@ class Measurement:
 NUMBERS = tuple(field.name for field in fields(Measurement) if field.name not in ("type", "flashes"))
 
 
-def measure(cell: Cell, seed: int = SEED) -> Measurement:
+def measure(cell: Sample, seed: int = SEED) -> Measurement:
     """The simulated measurement of `cell`; the same for the same stem, probability, type and seed. Opens no image."""
     draw = random.Random(f"{seed}:{cell.stem}")  # seeded by the SHA-512 of the text
-    sound, losses = SOUND[cell.type], LOSSES[cell.type]
+    sound, losses = SOUND[cell.kind], LOSSES[cell.kind]
     size = {name: _size(loss, cell.probability, draw) for name, loss in losses.items()}
     warmer = draw.gauss(0, SPREAD["temperature"])
     current = sound.current * (1 - min(size["inactive"], MOST_INACTIVE)) * (1 + draw.gauss(0, SPREAD["current"]))
@@ -98,7 +98,7 @@ def measure(cell: Cell, seed: int = SEED) -> Measurement:
     factor = fill_factor(voltage, current, series / 1000, shunt)
     voltage += THERMAL_VOLTAGE * log(1 - voltage / (current * shunt))
     return Measurement(
-        cell.type, round(current, 2), round(voltage, 4), round(100 * factor, 1), round(current * voltage * factor, 2),
+        cell.kind, round(current, 2), round(voltage, 4), round(100 * factor, 1), round(current * voltage * factor, 2),
         round(series, 1), round(min(shunt, OVER_RANGE), 1), round(25 + warmer, 1), flashes,
     )  # fmt: skip
 
@@ -128,13 +128,13 @@ def report(measured: Measurement) -> str:
     return " | ".join(lines)
 
 
-def readings(cell: Cell, seed: int = SEED) -> dict[str, str | float]:
+def readings(cell: Sample, seed: int = SEED) -> dict[str, str | float]:
     """The reading of `cell` as the daemon keeps it: numbers by key, `type`, and the whole text as `report`."""
     measured = measure(cell, seed)
     return {**asdict(measured), "report": report(measured)}
 
 
-def line(cell: Cell, seed: int = SEED) -> str:
+def line(cell: Sample, seed: int = SEED) -> str:
     """The reading as one line of a sensor of format `key-value` with `part_key = "part"`."""
     pairs = readings(cell, seed).items()
     return " ".join([f"part={cell.stem}", *(f'{key}="{v}"' if key == "report" else f"{key}={v}" for key, v in pairs)])

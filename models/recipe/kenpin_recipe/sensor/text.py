@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
-from .onnx_file import IR_VERSION, OPSET
+from ..onnx_file import IR_VERSION, OPSET
 
 LENGTH = 128  # bytes
 KNOWN, UNKNOWN, PADDING = 128, 1, 0  # known values of a byte, token of the others, token behind the end

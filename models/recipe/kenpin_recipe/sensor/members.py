@@ -1,4 +1,4 @@
-"""The three members that read sensor text, from cells to answers. What they read is simulated (see `sensor`)."""
+"""The three members that read sensor text, from cells to answers. What they read is simulated (see `simulation.py`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from . import sensor, sensor_heads, sensor_text
-from .data import TYPES, Cell
+from ..data import ELPV_KINDS, Sample
+from . import heads, simulation, text
 
 SIMULATED = "simulated sensor text, seeded by cell and drawn from the annotators' labels"
 
@@ -20,14 +20,14 @@ class Member:
     name: str
     description: str
     method: str  # how it is trained, for the card
-    fit: Callable[[list[Cell], int], onnx.ModelProto]  # cells and seed to a graph for one cell
-    feed: Callable[[list[Cell]], np.ndarray]  # cells to what the graph is fed, a row for each
+    fit: Callable[[list[Sample], int], onnx.ModelProto]  # cells and seed to a graph for one cell
+    feed: Callable[[list[Sample]], np.ndarray]  # cells to what the graph is fed, a row for each
     input_table: str  # `[[inputs]]` of the passport, less the shape
     multiply_adds: int
     activation: str = "softmax"
 
 
-def scores(cells_fit: list[Cell], cells_score: list[Cell], seed: int) -> dict[str, np.ndarray]:
+def scores(cells_fit: list[Sample], cells_score: list[Sample], seed: int) -> dict[str, np.ndarray]:
     """Train every member on `cells_fit` and ask it about `cells_score`.
 
     Gives, by the member's name, the logit of a defect (that of `defective` less that of `good`) for each cell,
@@ -37,7 +37,7 @@ def scores(cells_fit: list[Cell], cells_score: list[Cell], seed: int) -> dict[st
     return {member.name: answers(member, member.fit(cells_fit, seed), cells_score) for member in MEMBERS}
 
 
-def answers(member: Member, model: onnx.ModelProto, cells: list[Cell]) -> np.ndarray:
+def answers(member: Member, model: onnx.ModelProto, cells: list[Sample]) -> np.ndarray:
     """The logit of a defect for each cell, float64 [n]: ONNX Runtime on the graph, cell by cell as in the daemon."""
     raw = outputs(member, model, cells).astype(np.float64)
     if member.activation == "none":  # probabilities already
@@ -45,7 +45,7 @@ def answers(member: Member, model: onnx.ModelProto, cells: list[Cell]) -> np.nda
     return raw[:, 1] - raw[:, 0]
 
 
-def outputs(member: Member, model: onnx.ModelProto, cells: list[Cell]) -> np.ndarray:
+def outputs(member: Member, model: onnx.ModelProto, cells: list[Sample]) -> np.ndarray:
     """What the graph answers for each cell, float32 [n, 2]."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -54,59 +54,59 @@ def outputs(member: Member, model: onnx.ModelProto, cells: list[Cell]) -> np.nda
     return np.concatenate([session.run(None, {name: row[None]})[0] for row in member.feed(cells)])
 
 
-def _reports(cells: list[Cell]) -> list[str]:
-    return [sensor.report(sensor.measure(cell)) for cell in cells]
+def _reports(cells: list[Sample]) -> list[str]:
+    return [simulation.report(simulation.measure(cell)) for cell in cells]
 
 
-def _fit_text(cells: list[Cell], seed: int) -> onnx.ModelProto:
+def _fit_text(cells: list[Sample], seed: int) -> onnx.ModelProto:
     target = np.array([cell.probability for cell in cells])
-    return sensor_text.to_onnx(sensor_text.train(_reports(cells), target, seed))
+    return text.to_onnx(text.train(_reports(cells), target, seed))
 
 
 def _head_table() -> str:
     """The input of a head: where each number comes from."""
-    known = ", ".join(f'"{kind}"' for kind in TYPES)
-    values = [f'{{ key = "type", one_of = [{known}] }}', *(f'{{ key = "{key}" }}' for key in sensor.NUMBERS)]
+    known = ", ".join(f'"{kind}"' for kind in ELPV_KINDS)
+    values = [f'{{ key = "type", one_of = [{known}] }}', *(f'{{ key = "{key}" }}' for key in simulation.NUMBERS)]
     lines = "".join(f"    {value},\n" for value in values)
-    return f'name = "{sensor_heads.INPUT}"\nkind = "readings"\nelement = "float32"\nvalues = [\n{lines}]'
+    return f'name = "{heads.INPUT}"\nkind = "readings"\nelement = "float32"\nvalues = [\n{lines}]'
 
 
 _TEXT_TABLE = f"""\
-name = "{sensor_text.INPUT}"
+name = "{text.INPUT}"
 kind = "text"
 element = "int64"
 key = "report"
-tokens = {{ bytes = {{ known = {sensor_text.KNOWN}, unknown = {sensor_text.UNKNOWN} }} }}
-padding = {sensor_text.PADDING}"""
+tokens = {{ bytes = {{ known = {text.KNOWN}, unknown = {text.UNKNOWN} }} }}
+padding = {text.PADDING}"""
 
 MEMBERS = (
     Member(
         "elpv-sensor-text",
         f"Tells good from defective solar cells by the lines of a flash tester: {SIMULATED}.",
-        f"GRU of {sensor_text.HIDDEN} units over bytes, {sensor_text.EPOCHS} epochs, targets are the annotators' "
-        f"probabilities, {sensor_text.HIDE:.0%} of the bytes hidden",
+        f"GRU of {text.HIDDEN} units over bytes, {text.EPOCHS} epochs, targets are the annotators' "
+        f"probabilities, {text.HIDE:.0%} of the bytes hidden",
         _fit_text,
-        lambda cells: sensor_text.tokens(_reports(cells)),
+        lambda cells: text.tokens(_reports(cells)),
         _TEXT_TABLE,
-        sensor_text.MULTIPLY_ADDS,
+        text.MULTIPLY_ADDS,
     ),
     Member(
         "elpv-sensor-linear",
         f"Tells good from defective solar cells by the numbers of a flash tester, linearly: {SIMULATED}.",
         "Ridge regression on the annotators' probabilities, standardisation folded in",
-        lambda cells, _seed: sensor_heads.linear(cells),
-        sensor_heads.numbers,
+        lambda cells, _seed: heads.linear(cells),
+        heads.numbers,
         _head_table(),
-        2 * len(sensor_heads.KEYS),
+        2 * len(heads.KEYS),
         "none",
     ),
     Member(
         "elpv-sensor-logistic",
         f"Tells good from defective solar cells by the numbers of a flash tester, logistically: {SIMULATED}.",
         "Logistic regression on the labels good and defective, standardisation folded in",
-        lambda cells, _seed: sensor_heads.logistic(cells),
-        sensor_heads.numbers,
+        lambda cells, _seed: heads.logistic(cells),
+        heads.numbers,
         _head_table(),
-        2 * len(sensor_heads.KEYS),
+        2 * len(heads.KEYS),
     ),
 )
