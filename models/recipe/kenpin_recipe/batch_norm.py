@@ -61,7 +61,7 @@ class _Gather(Function):
     @staticmethod
     def forward(_, values: torch.Tensor) -> torch.Tensor:
         every = values.new_empty(distributed.get_world_size(), len(values))
-        distributed.all_gather_into_tensor(every, values)
+        distributed.all_gather(list(every), values)
         return every
 
     @staticmethod

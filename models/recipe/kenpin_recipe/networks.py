@@ -47,18 +47,22 @@ class Lite0(nn.Module):
         self.classify = nn.Linear(self.head[0].out_channels, 2)
         self.drop_path = source._global_params.drop_connect_rate
         self.frozen_blocks = frozen_blocks
+        for part in [self.stem, *self.blocks[:frozen_blocks]] if frozen_blocks else []:
+            _freeze(part)
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.momentum = BATCH_NORM_MOMENTUM
-        for part in self._frozen():
-            part.requires_grad_(False)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """What the last layer decides from, float [n, features]."""
         maps = self.stem(images)
         for index, block in enumerate(self.blocks):
-            maps = block(maps, drop_connect_rate=self.drop_path * index / ALL_BLOCKS)
+            maps = block(maps, drop_connect_rate=self.drop_rate(index))
         return nn.functional.adaptive_avg_pool2d(self.head(maps), 1).flatten(1)
+
+    def drop_rate(self, index: int) -> float:
+        """How often block `index` is skipped in training (stochastic depth): more with depth, a frozen one never."""
+        return self.drop_path * index / ALL_BLOCKS if index >= self.frozen_blocks else 0.0
 
     def decide(self, features: torch.Tensor) -> torch.Tensor:
         """Logits [n, 2] of features [n, features]."""
@@ -67,15 +71,20 @@ class Lite0(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.decide(self.features(images))
 
-    def train(self, mode: bool = True) -> "Lite0":
-        """Frozen blocks keep their statistics too."""
-        super().train(mode)
-        for part in self._frozen():
-            part.eval()
-        return self
 
-    def _frozen(self) -> list[nn.Module]:
-        return [self.stem, *self.blocks[: self.frozen_blocks]] if self.frozen_blocks else []
+class FrozenBatchNorm(nn.Module):
+    """Batch norm of [n, c, h, w] that keeps weights and statistics, whatever mode the network is in."""
+
+    def __init__(self, source: nn.BatchNorm2d):
+        super().__init__()
+        self.eps = source.eps
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, getattr(source, name).detach())
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return nn.functional.batch_norm(
+            maps, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
 
 
 class Plain(nn.Module):
@@ -131,6 +140,15 @@ def _grey(conv: nn.Conv2d) -> nn.Conv2d:
     conv.weight = nn.Parameter(conv.weight.detach().sum(1, keepdim=True))
     conv.in_channels = 1
     return conv
+
+
+def _freeze(part: nn.Module) -> None:
+    """Keep every weight and statistic of `part`."""
+    part.requires_grad_(False)
+    for owner in list(part.modules()):
+        for name, layer in owner.named_children():
+            if isinstance(layer, nn.BatchNorm2d):
+                setattr(owner, name, FrozenBatchNorm(layer))
 
 
 def _slim(block: nn.Module, share: float) -> None:

@@ -40,6 +40,7 @@ Batch norm is taken over the whole batch with `data` and `model`, so they train 
 `micro_batches` equal parts of the batch; running statistics move once for each of them.
 """
 
+import atexit
 import os
 from collections.abc import Callable
 
@@ -63,10 +64,11 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # answers and targe
 
 
 class OneProcess:
-    """`none`, and what all kinds share. Use as a context: leaving it closes the process group."""
+    """`none`, and what all kinds share. A context, one after the other for each model that is trained."""
 
     rank = 0  # number of this process, 0..world - 1
     world = 1  # processes
+    micro_batches = 1  # equal parts that every batch must fall into
     device: torch.device  # where this process computes
     part: nn.Module  # what this process holds of the network, after `prepare`
 
@@ -77,7 +79,7 @@ class OneProcess:
         return self
 
     def __exit__(self, error: type | None, *_) -> None:
-        self.close(error is not None)
+        """Wait until all processes have come so far, unless this one failed."""
 
     def prepare(self, network: nn.Module, loss: Loss) -> None:
         """Take over `network`, which stands on the CPU, for training by `loss`, a mean over images."""
@@ -137,9 +139,6 @@ class OneProcess:
         for group, rate in zip(optimiser.param_groups, state["rates"], strict=True):
             group["lr"] = rate
 
-    def close(self, failed: bool = False) -> None:
-        """Let go of the other processes: when all have come so far, or at once if this one `failed`."""
-
     def _gather(self, named: dict) -> dict:
         """What the processes hold by name, together, for rank 0; empty for the others."""
         return named
@@ -161,7 +160,9 @@ class SeveralProcesses(OneProcess):
         if self.device.type == "cuda":
             self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(self.device)
-        distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        if not distributed.is_initialized():  # once: a second group would meet the addresses of the first
+            distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            atexit.register(distributed.destroy_process_group)
         self.rank, self.world = distributed.get_rank(), distributed.get_world_size()
 
     def prepare(self, network: nn.Module, loss: Loss) -> None:
@@ -175,10 +176,9 @@ class SeveralProcesses(OneProcess):
         distributed.broadcast_object_list(values, 0, device=self.device)
         return values[0]
 
-    def close(self, failed: bool = False) -> None:
-        if not failed:
+    def __exit__(self, error: type | None, *_) -> None:
+        if error is None:  # else torchrun ends the others
             distributed.barrier()
-        distributed.destroy_process_group()
 
     def _sum(self, values: torch.Tensor) -> torch.Tensor:
         """Sum of `values` over the processes, where `values` are."""
@@ -237,7 +237,7 @@ class Pipeline(SeveralProcesses):
         super().__init__(kind)
         if micro_batches < self.world:
             raise ExperimentError(f"micro_batches must be at least the {self.world} processes, not {micro_batches}")
-        self._micro_batches = micro_batches
+        self.micro_batches = micro_batches
 
     def prepare(self, network: nn.Module, loss: Loss) -> None:
         super().prepare(network, loss)
@@ -246,9 +246,9 @@ class Pipeline(SeveralProcesses):
         self._schedules = {}  # by shape of the batch, as buffers are of fixed shape
 
     def step(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        if len(images) % self._micro_batches:
+        if len(images) % self.micro_batches:
             raise ExperimentError(
-                f"a batch of {len(images)} images cannot be parted into {self._micro_batches} equal micro-batches"
+                f"a batch of {len(images)} images cannot be parted into {self.micro_batches} equal micro-batches"
             )
         first, last = self.rank == 0, self.rank == self.world - 1
         errors = []
@@ -272,7 +272,7 @@ class Pipeline(SeveralProcesses):
         """The schedule for batches of this shape."""
         if shape not in self._schedules:
             held = PipelineStage(self.part, self.rank, self.world, self.device)
-            self._schedules[shape] = Schedule1F1B(held, self._micro_batches, loss_fn=self._loss)
+            self._schedules[shape] = Schedule1F1B(held, self.micro_batches, loss_fn=self._loss)
         return self._schedules[shape]
 
 

@@ -67,7 +67,7 @@ def _lite0(network: Lite0) -> list[Piece]:
     """Stem, each block, and at last the head with pooling and the linear layer; as `Lite0.forward`."""
     found = [Piece({"stem": network.stem}, network.stem)]
     for index, block in enumerate(network.blocks):
-        run = partial(block, drop_connect_rate=network.drop_path * index / len(network.blocks))
+        run = partial(block, drop_connect_rate=network.drop_rate(index))
         found.append(Piece({f"blocks.{index}": block}, run))
     last = {name: getattr(network, name) for name in ("head", "dropout", "classify")}
     pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())

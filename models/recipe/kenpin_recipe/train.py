@@ -93,6 +93,9 @@ class Training:
         views, count = lesson.images.shape[:2]
         total = 0.0
         for batch in torch.randperm(count, generator=generator).split(self.model.batch):
+            batch = batch[: len(batch) // self.processes.micro_batches * self.processes.micro_batches]
+            if not len(batch):  # the last one, in a pipeline
+                continue
             view = torch.randint(views, batch.shape, generator=generator)
             images = augment(lesson.images[view, batch].float(), self.experiment.augment, generator)
             self.optimiser.zero_grad()
