@@ -31,7 +31,7 @@ fn module(path: &Path) -> String {
 /// The storey of a module; a file may import from its own storey and those below.
 fn storey(module: &str) -> u8 {
     match module {
-        "clock" | "memory" | "name" | "value" | "telemetry" | "tensor" => 0,
+        "board" | "clock" | "memory" | "name" | "value" | "telemetry" | "tensor" => 0,
         "fusion" | "config" | "models" | "task" => 1,
         "flow" | "learn" | "record" | "view" => 2,
         "app" => 3,
