@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod demo;
 mod eval;
+mod labelled;
 mod models;
 mod run;
 mod schema;

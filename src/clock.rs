@@ -76,6 +76,13 @@ pub fn synchronised() -> bool {
     state >= 0 && state != libc::TIME_ERROR
 }
 
+/// CPU time that all threads of this process have used, those that have ended too, the kernel's part included.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// Milliseconds of a span, for messages and logs.
 #[must_use]
 pub fn milliseconds(span: Duration) -> f64 {

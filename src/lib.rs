@@ -5,6 +5,7 @@
 //! * [`flow`] is the **road** that every part travels: `acquire < dispatch < infer < inspect < publish`;
 //!   the plain alphabetical listing is the order of travel. No policy lives here.
 //! * [`models`] knows what a model is (its passport) and whether the file on disk is that model.
+//! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
 //! * [`config`] turns files into [`config::Settings`], which everything else trusts.
@@ -21,6 +22,7 @@
 //! * Nothing degrades silently: what was asked for and what was got both stand in the verdict.
 
 pub mod app;
+pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod graph;
 pub mod passport;
+pub mod price;
 pub mod propose;
 pub mod reference;
 

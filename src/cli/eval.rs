@@ -1,9 +1,7 @@
 //! `kenpin eval`: how well a config's verdicts agree with a labelled set. No cameras, no journal, no broker: each labelled
 //! image is routed, shown to the models and judged exactly as on the line.
 
-mod labelled;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,6 +10,7 @@ use futures::StreamExt as _;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::labelled::{self, Labelled};
 use super::table::{Agreement, Judged};
 use super::{FINDINGS, check, load_settings, runtime, start_logging};
 use crate::clock::Monotonic;
@@ -27,7 +26,6 @@ use crate::flow::{Frame, Part, PartId, Placement, Walked, inspect};
 use crate::models::catalogue;
 use crate::name::Name;
 use crate::telemetry::Telemetry;
-use labelled::Labelled;
 
 /// Judge a labelled folder or list and print how well the verdicts agree with the truth.
 ///
@@ -45,6 +43,10 @@ pub(super) struct Args {
     /// The camera whose frames the images stand for; the config's only camera when not given.
     #[arg(long, value_parser = |text: &str| Name::new(text))]
     camera: Option<Name>,
+    /// A CSV file that gets a row for each judged image: `image`, `decision` (pass, reject, undecided) and `score`, empty
+    /// where there is none.
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
     /// Print JSON instead of the table.
     #[arg(long)]
     json: bool,
@@ -63,6 +65,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let crew = Crew::open(&plan, &settings.runtime, Telemetry::default())?;
     tell_models(&crew);
     let judged = runtime()?.block_on(judge_all(&set, &camera, &settings, &plan, &crew));
+    if let Some(path) = &args.scores {
+        write_scores(path, &set, &judged).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     let judged: Vec<Judged> = judged.into_iter().flatten().collect();
     let report = Report { agreement: Agreement::of(&judged), unreadable: set.len() - judged.len() };
     if args.json {
@@ -73,6 +78,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let whole = report.unreadable == 0 && crew.stopped().next().is_none();
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// Writes what became of each image that could be read.
+fn write_scores(path: &Path, set: &[Labelled], judged: &[Option<Judged>]) -> csv::Result<()> {
+    let mut rows = csv::Writer::from_path(path)?;
+    rows.write_record(["image", "decision", "score"])?;
+    for (labelled, judged) in set.iter().zip(judged) {
+        let Some(judged) = judged else { continue };
+        let score = judged.score.map_or_else(String::new, |score| score.to_string());
+        rows.write_record([&labelled.image.display().to_string(), judged.decision.as_str(), &score])?;
+    }
+    Ok(rows.flush()?)
 }
 
 /// What is printed: the figures, and how many images they lack.

@@ -1,9 +1,10 @@
 //! `kenpin models`: lists the models in a folder, shows a passport or an ONNX file, verifies files against their hashes
-//! and models against their references, imports an ONNX file, prints an example.
+//! and models against their references, imports an ONNX file, measures prices, prints an example.
 //!
 //! A folder is either that of one model or one that holds the folders of several.
 
 mod import;
+mod price;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use crate::models::catalogue;
 use crate::models::graph::Graph;
 use crate::models::passport::{EXAMPLE, Input, Model};
 
-/// List, inspect, verify and import models, or print an example of a passport.
+/// List, inspect, verify, import and price models, or print an example of a passport.
 ///
 /// A model is a folder with an ONNX file and a passport.toml, which says what the model is fed, how its answer is read and
 /// which hash the file has. The folder's name is the model's name.
@@ -39,8 +40,12 @@ pub(super) enum Action {
     Inspect(Target),
     /// Whether each file has the hash that its passport states; with --run, whether each model reproduces its references.
     Verify(Verify),
-    // Without a remark of its own: the first line of its `Args` is shown.
+    // Without remarks of their own: the first line of their `Args` is shown.
     Import(Box<import::Args>),
+    Price(Box<price::Args>),
+    /// The process of one model that `price` starts.
+    #[command(hide = true)]
+    Measure(Box<price::measure::Args>),
     /// A passport to begin with, each key with its meaning.
     Example,
 }
@@ -76,6 +81,8 @@ pub(super) struct Verify {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let target = match &args.action {
         Action::Import(args) => return import::run(args),
+        Action::Price(args) => return price::run(args),
+        Action::Measure(args) => return price::measure::run(args),
         Action::Example => {
             super::say(EXAMPLE.trim_end())?;
             return Ok(ExitCode::SUCCESS);
@@ -162,7 +169,6 @@ fn verified(model: &Model, folder: &str) -> Value {
 
 fn as_text(action: &Action, models: &[Model]) -> anyhow::Result<String> {
     match action {
-        Action::List(_) | Action::Example | Action::Import(_) => Ok(list(models)),
         Action::Inspect(_) => {
             let texts = models.iter().map(|model| {
                 let passport = toml_edit::ser::to_string_pretty(&model.passport)
@@ -172,6 +178,7 @@ fn as_text(action: &Action, models: &[Model]) -> anyhow::Result<String> {
             Ok(texts.collect::<anyhow::Result<Vec<_>>>()?.join("\n"))
         }
         Action::Verify(_) => Ok(verdicts(models)),
+        _ => Ok(list(models)),
     }
 }
 

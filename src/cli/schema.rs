@@ -1,4 +1,5 @@
-//! `kenpin schema`: the JSON Schema of the configuration or of passports, for editors; of what is published, for readers.
+//! `kenpin schema`: the JSON Schema of the configuration, of passports or of prices, for editors; of what is published, for
+//! readers.
 
 use std::process::ExitCode;
 
@@ -7,8 +8,9 @@ use anyhow::Context;
 use crate::config::{file::File, schema};
 use crate::flow::publish::message;
 use crate::models::passport::Passport;
+use crate::models::price::Price;
 
-/// Print the JSON Schema of the config, of passports or of the messages.
+/// Print the JSON Schema of the config, of passports, of prices or of the messages.
 ///
 /// An editor that knows the schema completes keys, shows their meaning and underlines mistakes while you write. With the
 /// TOML language server taplo, `kenpin schema > kenpin.schema.json` and `#:schema ./kenpin.schema.json` as the first line
@@ -18,6 +20,9 @@ pub(super) struct Args {
     /// The schema of a model's passport.toml instead.
     #[arg(long, conflicts_with = "messages")]
     passport: bool,
+    /// The schema of a price that `kenpin models price` writes instead.
+    #[arg(long, conflicts_with_all = ["messages", "passport"])]
+    price: bool,
     /// The schemas of the published messages instead, one JSON object by topic.
     #[arg(long)]
     messages: bool,
@@ -32,6 +37,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let schema = match args {
         Args { messages: true, .. } => message::schemas(),
         Args { passport: true, .. } => schema::of::<Passport>().to_value(),
+        Args { price: true, .. } => schema::of::<Price>().to_value(),
         _ => schema::of::<File>().to_value(),
     };
     super::say(serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?)?;

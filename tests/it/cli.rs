@@ -104,6 +104,27 @@ fn eval_counts_images_that_cannot_be_read() {
 }
 
 #[test]
+fn eval_writes_what_became_of_each_image() {
+    let line = Line::with_parts(3);
+    let config = line.configure("", "");
+    let set = labelled(&line, 3);
+    std::fs::write(set.join("good/broken.png"), "not a picture").unwrap();
+    let scores = line.path().join("scores.csv");
+    eval(&config, &set, &["--scores", scores.to_str().unwrap()]);
+    let text = std::fs::read_to_string(&scores).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0], ["image", "decision", "score"]);
+    let told: Vec<(&str, &str)> = rows[1..].iter().map(|row| (row[0].rsplit_once('/').unwrap().1, row[1])).collect();
+    assert_eq!(
+        told,
+        [("p0001.png", "pass"), ("p0002.png", "pass"), ("p0003.png", "reject")],
+        "what is unread has no row"
+    );
+    let score: f64 = rows[3][2].parse().unwrap();
+    assert!((0.5..=1.0).contains(&score), "{score}");
+}
+
+#[test]
 fn eval_refuses_a_column_of_a_sensor_that_is_not_there() {
     let line = Line::with_parts(1);
     let config = line.configure("", "[sensors.plc]\nkind = \"stdin\"");
@@ -193,9 +214,9 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         "check Tell everything that is wrong with a config and its models, all at once",
         "eval Judge a labelled folder or list and print how well the verdicts agree with the truth",
         "bench Measure what a part of a config costs on this machine, and where the time goes",
-        "models List, inspect, verify and import models, or print an example of a passport",
+        "models List, inspect, verify, import and price models, or print an example of a passport",
         "config Print the commented default config",
-        "schema Print the JSON Schema of the config, of passports or of the messages",
+        "schema Print the JSON Schema of the config, of passports, of prices or of the messages",
         "demo Inspect the ELPV test cells end to end and print the table",
     ] {
         assert!(list.contains(line), "{line}: {list}");

@@ -14,6 +14,7 @@ mod import;
 mod journal;
 mod mqtt;
 mod parity;
+mod price;
 mod road;
 mod support;
 mod walks;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::{Monotonic, milliseconds};
+use crate::clock::{Monotonic, cpu_time, milliseconds};
 
 /// One look at the clocks, in milliseconds.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +19,11 @@ pub(super) struct Clocks {
 impl Clocks {
     /// Now.
     pub(super) fn now() -> Self {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        let cpu = std::time::Duration::try_from(time).map_or(0.0, milliseconds);
-        Self { cpu, wall: milliseconds(Monotonic::now().since(Monotonic::default())), threads: threads() }
+        Self {
+            cpu: milliseconds(cpu_time()),
+            wall: milliseconds(Monotonic::now().since(Monotonic::default())),
+            threads: threads(),
+        }
     }
 
     /// What was used since `earlier`, per one of `count`.

@@ -1,0 +1,114 @@
+//! Two models on the same labelled parts: are they equally often right, and do they rank equally well? Pure.
+
+use statrs::distribution::{Binomial, DiscreteCDF as _};
+use statrs::function::erf::erfc;
+
+use crate::models::price::{DeLong, McNemar};
+
+/// McNemar's exact test, from whether each model decides each part right.
+///
+/// Of the b + c parts that one decides right and the other wrong, each is as likely either way where the models are equally
+/// good. p = min(1, 2 P(X <= min(b, c))) with X binomial over b + c and 1/2; 1 where they never differ.
+///
+/// Source: Q. McNemar, Psychometrika 12 (1947); the exact form as A. Agresti, *Categorical Data Analysis*, 10.1.4.
+#[must_use]
+pub fn mcnemar(model_right: &[bool], teacher_right: &[bool]) -> McNemar {
+    let only = |wanted: (bool, bool)| {
+        let pairs = model_right.iter().zip(teacher_right).filter(|(model, teacher)| (**model, **teacher) == wanted);
+        u32::try_from(pairs.count()).unwrap_or(u32::MAX)
+    };
+    let (only_model, only_teacher) = (only((true, false)), only((false, true)));
+    let (fewer, all) = (u64::from(only_model.min(only_teacher)), u64::from(only_model) + u64::from(only_teacher));
+    // One half is a probability, so there is always a distribution.
+    let p = Binomial::new(0.5, all).map_or(1.0, |differing| (2.0 * differing.cdf(fewer)).min(1.0));
+    McNemar { only_model, only_teacher, p }
+}
+
+/// DeLong's test on the areas under two ROC curves over the same parts; `None` with fewer than two good or two defective
+/// parts, which have no variance.
+///
+/// The variance of the difference is var(V10) / m + var(V01) / n, where V10 of each of the m defective parts is the
+/// difference, model less teacher, of the shares of good parts it stands above (ties half), and V01 of each of the n good
+/// parts that of the shares of defective parts which stand above it. p is that of a standard normal, two-sided; 1 where all
+/// differences are 0.
+///
+/// Source: E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988); the placements from midranks as X. Sun and
+/// W. Xu, IEEE Signal Processing Letters 21 (2014).
+///
+/// The three slices have one length; numbers are finite.
+#[must_use]
+pub fn delong(defective: &[bool], model: &[f64], teacher: &[f64]) -> Option<DeLong> {
+    let (model, teacher) = (Placements::of(defective, model), Placements::of(defective, teacher));
+    let less = |model: &[f64], teacher: &[f64]| -> Vec<f64> { model.iter().zip(teacher).map(|(m, t)| m - t).collect() };
+    let (bad, good) = (less(&model.bad, &teacher.bad), less(&model.good, &teacher.good));
+    let (difference, spread) = mean_and_variance(&bad)?;
+    let variance = spread / count(&bad) + mean_and_variance(&good)?.1 / count(&good);
+    let standard_error = variance.sqrt();
+    let z = if difference == 0.0 { 0.0 } else { difference / standard_error };
+    Some(DeLong { difference, standard_error, p: erfc(z.abs() / std::f64::consts::SQRT_2) })
+}
+
+/// How each part stands to those of the other kind.
+struct Placements {
+    /// For each defective part the share of good ones below it.
+    bad: Vec<f64>,
+    /// For each good part the share of defective ones above it.
+    good: Vec<f64>,
+}
+
+impl Placements {
+    /// From the midrank of each part among all, less that among its own kind.
+    fn of(defective: &[bool], scores: &[f64]) -> Self {
+        let own = |wanted: bool| -> Vec<f64> {
+            scores.iter().zip(defective).filter(|(_, is)| **is == wanted).map(|(score, _)| *score).collect()
+        };
+        let (all, bad, good) = (midranks(scores), own(true), own(false));
+        let (mut bad_ranks, mut good_ranks) = (midranks(&bad).into_iter(), midranks(&good).into_iter());
+        let (goods, bads) = (count(&good), count(&bad));
+        let mut placed = Self { bad: Vec::new(), good: Vec::new() };
+        for (rank, is) in all.iter().zip(defective) {
+            if *is {
+                placed.bad.extend(bad_ranks.next().map(|own| (rank - own) / goods));
+            } else {
+                placed.good.extend(good_ranks.next().map(|own| 1.0 - (rank - own) / bads));
+            }
+        }
+        placed
+    }
+}
+
+/// The rank of each number from 1, equal numbers sharing the mean of their ranks.
+fn midranks(numbers: &[f64]) -> Vec<f64> {
+    let mut order: Vec<(usize, f64)> = numbers.iter().copied().enumerate().collect();
+    order.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut ranks = vec![0.0; numbers.len()];
+    let mut before = 0.0;
+    for tied in order.chunk_by(|a, b| a.1 >= b.1) {
+        let many = count(tied);
+        for (place, _) in tied {
+            if let Some(rank) = ranks.get_mut(*place) {
+                *rank = before + f64::midpoint(many, 1.0);
+            }
+        }
+        before += many;
+    }
+    ranks
+}
+
+/// The mean and the variance over n - 1; `None` of fewer than two numbers.
+fn mean_and_variance(numbers: &[f64]) -> Option<(f64, f64)> {
+    if numbers.len() < 2 {
+        return None;
+    }
+    let mean = numbers.iter().sum::<f64>() / count(numbers);
+    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+    Some((mean, squares / (count(numbers) - 1.0)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of parts stay far below 2^53")]
+fn count<T>(of: &[T]) -> f64 {
+    of.len() as f64
+}
+
+#[cfg(test)]
+mod tests;
