@@ -49,7 +49,7 @@ def multiply_adds(path: Path) -> int:
         if node.op_type == "Conv":  # weight: out, in / groups, height, width
             total += prod(shapes[node.output[0]]) * prod(shapes[node.input[1]][1:])
         elif node.op_type == "Gemm":
-            total += prod(shapes[node.input[1]])
+            total += shapes[node.output[0]][0] * prod(shapes[node.input[1]])
     return total
 
 

@@ -1,7 +1,7 @@
 """One run: a model, trained for one fold with one seed, written as ONNX and scored on what was held out.
 
-A run's folder holds `history.csv`, `model.onnx`, `run.json` and, last of all, `scores.csv`: a run that has its
-scores is finished and is not done again.
+A run's folder holds `history.csv`, `run.json`, `weights.pt`, `model.onnx` and, last of all, `scores.csv`: a run that
+has its scores is finished and is not done again; without its scores alone, it is exported and scored again.
 """
 
 import csv
@@ -72,21 +72,25 @@ def needs(experiment: Experiment, run: Run) -> list[Run]:
 
 
 def do(experiment: Experiment, places: Places, samples: list[Sample], run: Run, processes: OneProcess) -> None:
-    """Train, write and score one run; every process of `processes` must call it."""
+    """Train, write and score one run; every process of `processes` must call it. Rank 0 alone exports."""
     model, folder = experiment.model(run.model), run.folder(places)
     folder.mkdir(parents=True, exist_ok=True)
     fit, held_out = (_of_kind(part, model) for part in split.parts(experiment, places, samples, run.fold))
     network = networks.build(model, experiment.pixels)
-    _start(experiment, places, model, run, network)
-    lesson, trained = _lesson(experiment, places, model, run, fit, network)
-    seconds = Training(experiment, model, lesson, processes, folder).run(trained, run.seed)
-    if processes.rank > 0:
-        return
-    onnx_file.write(network, model.size, experiment.pixels.channels, folder / "model.onnx")
-    torch.save(network.state_dict(), folder / "weights.pt")
-    (folder / "checkpoint.pt").unlink()
-    told = {"fit": len(fit), "held_out": len(held_out), "cpu_seconds": seconds}
-    (folder / "run.json").write_text(json.dumps(told) + "\n")
+    if not (folder / "weights.pt").is_file():
+        _start(experiment, places, model, run, network)
+        lesson, trained = _lesson(experiment, places, model, run, fit, network)
+        seconds = Training(experiment, model, lesson, processes, folder).run(trained, run.seed)
+        if processes.rank > 0:
+            return
+        told = {"fit": len(fit), "held_out": len(held_out), "cpu_seconds": seconds}
+        (folder / "run.json").write_text(json.dumps(told) + "\n")
+        torch.save(network.state_dict(), folder / "weights.new")
+        (folder / "weights.new").replace(folder / "weights.pt")
+        (folder / "checkpoint.pt").unlink()
+    network.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+    shown = networks.Mirrored(network, model.size) if model.views > 1 else network
+    onnx_file.write(shown, model.size, experiment.pixels.channels, folder / "model.onnx")
     write_scores(folder, held_out, score.differences(folder / "model.onnx", held_out, experiment.pixels))
 
 
