@@ -74,7 +74,7 @@ def _training(figures: dict) -> str:
         f"{how['frozen_blocks']} of them kept; the rest trained as a prototypical network for {how['steps']} episodes on {how['cells']} "
         f"{figures['trained_on']} cells, seed {how['seed']}. As there is one cell type only, the episodes come from "
         f"pseudo-tasks: all cells or one of {how['clusters']} clusters, imaged in one of {len(how['imaging'])} ways "
-        f"({', '.join(how['imaging'])})."
+        f"({', '.join(how['imaging'])}). Its settings were chosen on mono validation cells, for either embedding."
     )
 
 
