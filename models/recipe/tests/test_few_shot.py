@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from kenpin_recipe.few_shot import episodes, imaging, meta, network, report, settings
-from kenpin_recipe.places import EXPERIMENTS
+from kenpin_recipe.few_shot import card, episodes, imaging, meta, network, report, settings
+from kenpin_recipe.places import EXPERIMENTS, MODELS
 
 FILE = EXPERIMENTS / "few_shot.toml"
 AS_IS = settings.Imaging(gain=1.0, contrast=1.0, blur=0.0, scale=1.0, inverted=False)
@@ -157,6 +157,17 @@ class Network(unittest.TestCase):
         both = nn.Sequential(network.early(how), network.embedder(how))
         together, alone = network.answers(both, maps), network.answers(both, maps[1:2])
         torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=1e-4)
+
+
+class Folders(unittest.TestCase):
+    def test_cards_are_those_that_would_be_written(self):
+        for kind in ("mono", "poly"):
+            folder = MODELS / f"elpv-embedding-{kind}"
+            with self.subTest(folder.name), tempfile.TemporaryDirectory() as copied:
+                for name in ("passport.toml", "metrics.json"):
+                    (Path(copied) / name).write_text((folder / name).read_text())
+                card.write(Path(copied))
+                self.assertEqual((folder / "README.md").read_text(), (Path(copied) / "README.md").read_text())
 
 
 def _line() -> nn.Linear:
