@@ -68,7 +68,9 @@ def _folder(experiment, places, samples, model: Model, shipped: Run, name: str, 
     )
     passport.write(told, experiment.pixels, folder)
     fit, held_out = split.parts(experiment, places, samples, shipped.fold)
-    reference.write(folder, [s for s in held_out if s.stem in scores], experiment.pixels, model.size)
+    judged = [sample for sample in held_out if sample.stem in scores]
+    reference.write(folder, judged, experiment.pixels, model.size)
+    reference.write_answers(folder, judged, experiment.pixels)
     licence.write(places, model, folder)
     write_json(folder / "metrics.json", _figures(experiment, model, folder, shipped, scores, fit, held_out, source))
     plots.of_model(folder)

@@ -16,8 +16,8 @@ IR_VERSION = 8  # what ONNX Runtime 1.17 reads
 INPUT, OUTPUT = "image", "logits"
 
 
-def write(network: nn.Module, size: int, channels: int, path: Path) -> None:
-    """Write `network` for one picture of `size` x `size` pixels."""
+def write(network: nn.Module, size: int, channels: int, path: Path, output: str = OUTPUT) -> None:
+    """Write `network` for one picture of `size` x `size` pixels; what it answers is called `output`."""
     network = network.eval().to(memory_format=torch.contiguous_format)
     with torch.inference_mode():
         torch.onnx.export(
@@ -25,7 +25,7 @@ def write(network: nn.Module, size: int, channels: int, path: Path) -> None:
             (torch.zeros(1, channels, size, size),),
             str(path),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[output],
             opset_version=OPSET,
             dynamo=False,
         )

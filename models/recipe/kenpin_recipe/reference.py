@@ -22,20 +22,24 @@ TOLERANCE = 1e-3
 WITH_TENSORS, WITH_ANSWERS = 2, 8
 
 
-def write(folder: Path, samples: list[Sample], pixels: Pixels, size: int) -> None:
-    """Write both files for some of `samples` into `folder` and name the first in its passport. No labels are used."""
-    chosen = samples[:: max(1, len(samples) // WITH_ANSWERS)][:WITH_ANSWERS]
-    answers = score.logits(folder / passport.FILE, chosen, pixels)
-    tensors = {}
-    for sample, answer in list(zip(chosen, answers))[:WITH_TENSORS]:
+def write(folder: Path, samples: list[Sample], pixels: Pixels, size: int, output: str = onnx_file.OUTPUT) -> None:
+    """Write tensors of the first of `samples` into `folder` and name their file in its passport. No labels are used."""
+    chosen, tensors = samples[:WITH_TENSORS], {}
+    for sample, answer in zip(chosen, score.logits(folder / passport.FILE, chosen, pixels)):
         name = Path(sample.stem).stem
         tensors[f"{name}.frame"] = _frame(sample, pixels)
         tensors[f"{name}.input.{onnx_file.INPUT}"] = score.tensor(sample.path, size, pixels)
-        tensors[f"{name}.output.{onnx_file.OUTPUT}"] = answer[None]
+        tensors[f"{name}.output.{output}"] = answer[None]
     path = folder / FILE
     save_file(tensors, path)
     path.chmod(0o644)  # the package writes for its owner only
     _name(folder, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def write_answers(folder: Path, samples: list[Sample], pixels: Pixels) -> None:
+    """Write `reference.json` of a classifier: what it answers to some of `samples`, taken evenly."""
+    chosen = samples[:: max(1, len(samples) // WITH_ANSWERS)][:WITH_ANSWERS]
+    answers = score.logits(folder / passport.FILE, chosen, pixels)
     table = {
         "output": onnx_file.OUTPUT,
         "tolerance": TOLERANCE,

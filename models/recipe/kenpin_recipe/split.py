@@ -54,14 +54,14 @@ def parts(experiment: Experiment, places: Places, samples: list[Sample], fold: s
     `validation` holds the validation list out of the training list and leaves the test list alone: for trying
     things out.
     """
-    train, test = _listed(places, samples, "train"), _listed(places, samples, TEST)
+    train, test = listed(places, samples, "train"), listed(places, samples, TEST)
     if fold == TEST:
         return Parts(train, test)
     if fold == VALIDATION:
-        held_out = _listed(places, samples, VALIDATION)
-        return Parts(_without(train, held_out), held_out)
+        held_out = listed(places, samples, VALIDATION)
+        return Parts(without(train, held_out), held_out)
     held_out = _fold(experiment, train, int(fold))
-    return Parts(_without(train, held_out) + test, held_out)
+    return Parts(without(train, held_out) + test, held_out)
 
 
 def _fold(experiment: Experiment, train: list[Sample], number: int) -> list[Sample]:
@@ -72,7 +72,8 @@ def _fold(experiment: Experiment, train: list[Sample], number: int) -> list[Samp
     return [train[i] for i in chosen]
 
 
-def _listed(places: Places, samples: list[Sample], part: str) -> list[Sample]:
+def listed(places: Places, samples: list[Sample], part: str) -> list[Sample]:
+    """The samples of one list: `train`, `validation` or `test`."""
     path = _path(places, part)
     if not path.is_file():
         raise DataError(f"there is no list {path}: run `python -m kenpin_recipe split` first")
@@ -94,7 +95,8 @@ def _strata(samples: list[Sample]) -> list[str]:
     return [f"{sample.probability:.2f} {sample.kind}" for sample in samples]
 
 
-def _without(samples: list[Sample], others: list[Sample]) -> list[Sample]:
+def without(samples: list[Sample], others: list[Sample]) -> list[Sample]:
+    """Those of `samples` that are not among `others`."""
     stems = {sample.stem for sample in others}
     return [sample for sample in samples if sample.stem not in stems]
 
