@@ -59,14 +59,15 @@ def _folder(experiment, places, samples, model: Model, shipped: Run, name: str, 
     shutil.copy(source / FILE, folder / FILE)
     told = Passport(
         name=name,
+        task="classification",
         description=description,
         tier=model.tier,
         licence=licence.expression(experiment, model),
         origin=f"models/recipe, experiment {experiment.file}, {experiment.dataset} training list, seed {shipped.seed}",
-        size=model.size,
         labels=tuple(LABELS[model.task]),
     )
-    passport.write(told, experiment.pixels, folder)
+    output = passport.numbers(onnx_file.OUTPUT, 2, "softmax")
+    passport.write(told, passport.image(experiment.pixels, model.size), output, folder)
     fit, held_out = split.parts(experiment, places, samples, shipped.fold)
     judged = [sample for sample in held_out if sample.stem in scores]
     reference.write(folder, judged, experiment.pixels, model.size)

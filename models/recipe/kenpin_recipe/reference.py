@@ -5,7 +5,6 @@
 for parity tests against pictures that are not in the repository.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def write(folder: Path, samples: list[Sample], pixels: Pixels, size: int, output
     path = folder / FILE
     save_file(tensors, path)
     path.chmod(0o644)  # the package writes for its owner only
-    _name(folder, hashlib.sha256(path.read_bytes()).hexdigest())
+    passport.name_reference(folder, FILE, TOLERANCE)
 
 
 def write_answers(folder: Path, samples: list[Sample], pixels: Pixels) -> None:
@@ -55,10 +54,3 @@ def _frame(sample: Sample, pixels: Pixels) -> np.ndarray:
     """The picture as it is, uint8 [h, w] or [h, w, 3]."""
     with Image.open(sample.path) as image:
         return np.array(image.convert(MODES[pixels.colour]))
-
-
-def _name(folder: Path, digest: str) -> None:
-    """Put `[reference]` at the end of the passport, in place of an older one."""
-    path = folder / "passport.toml"
-    before = path.read_text().split("\n[reference]\n")[0].rstrip("\n")
-    path.write_text(f'{before}\n\n[reference]\npath = "{FILE}"\nsha256 = "{digest}"\ntolerance = {TOLERANCE}\n')

@@ -1,7 +1,5 @@
 """The embedding trained without one cell type, as a model folder that the daemon loads as it is."""
 
-import hashlib
-import json
 import shutil
 from pathlib import Path
 
@@ -77,41 +75,18 @@ def _write_licence(dataset: str, folder: Path) -> None:
 
 
 def _write_passport(direction: Direction, folder: Path) -> None:
-    """Write `passport.toml`, schema kenpin.passport/1, task embedding."""
+    """Write `passport.toml`, task embedding."""
     settings, kind = direction.settings, direction.old.cells[0].kind
-    size, pixels = settings.network.size, settings.pixels
-    digest = hashlib.sha256((folder / passport.FILE).read_bytes()).hexdigest()
-    text = f"""\
-schema = "kenpin.passport/1"
-name = {json.dumps(folder.name)}
-task = "embedding"
-description = "Embeds an electroluminescence image of a solar cell; trained on {kind} cells only, for few examples of others."
-tier = "specialist"
-licence = "{LICENCE} AND {licence.WEIGHTS}"
-origin = "models/recipe, settings {settings.file}, {kind} cells of the ELPV training split, seed {settings.seed}"
-
-[file]
-path = "{passport.FILE}"
-sha256 = "{digest}"
-ir_version = {onnx_file.IR_VERSION}
-opset = {onnx_file.OPSET}
-
-[[inputs]]
-name = "{onnx_file.INPUT}"
-kind = "image"
-shape = [1, 1, {size}, {size}]
-layout = "nchw"
-element = "float32"
-colour = "grey"
-fit = "stretch"
-filter = "bilinear"
-scale = {1 / 255!r}
-mean = [{pixels.mean}]
-standard_deviation = [{pixels.standard_deviation}]
-
-[[outputs]]
-name = "{OUTPUT}"
-shape = [1, {settings.network.embedding}]
-element = "float32"
-"""
-    (folder / "passport.toml").write_text(text)
+    told = passport.Passport(
+        name=folder.name,
+        task="embedding",
+        description=(
+            "Embeds an electroluminescence image of a solar cell; "
+            f"trained on {kind} cells only, for few examples of others."
+        ),
+        tier="specialist",
+        licence=f"{LICENCE} AND {licence.WEIGHTS}",
+        origin=f"models/recipe, settings {settings.file}, {kind} cells of the ELPV training list, seed {settings.seed}",
+    )
+    output = passport.numbers(OUTPUT, settings.network.embedding, None)
+    passport.write(told, passport.image(settings.pixels, settings.network.size), output, folder)

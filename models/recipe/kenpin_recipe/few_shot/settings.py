@@ -20,6 +20,7 @@ class Pixels:
     """What a network is fed, always grey: value = (pixel / 255 - mean) / standard_deviation."""
 
     colour: ClassVar[str] = "grey"
+    channels: ClassVar[int] = 1
     mean: float
     standard_deviation: float
 

@@ -1,7 +1,5 @@
 """From a trained sensor member to its model folder: ONNX, passport, references, figures, card, licence."""
 
-import hashlib
-import json
 import shutil
 from pathlib import Path
 
@@ -9,16 +7,17 @@ import numpy as np
 import onnx
 from safetensors.numpy import save_file
 
-from .. import figures, plots
+from .. import figures, passport, plots
 from ..data import Sample
 from ..export import write_json
 from ..onnx_file import IR_VERSION, OPSET
+from ..passport import FILE
 from ..places import MODELS
 from . import simulation
 from .members import SIMULATED, Member, answers, outputs
 
 DATASET, LICENCE = "elpv", "CC-BY-NC-SA-4.0"
-FILE, REFERENCE = "model.onnx", "reference.safetensors"
+REFERENCE = "reference.safetensors"
 TOLERANCE = 1e-4
 REFERENCE_CELLS = 2
 
@@ -30,8 +29,8 @@ def write(member: Member, model: onnx.ModelProto, test: list[Sample], fitted: di
     """
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(model, folder / FILE)
+    _write_passport(member, model, fitted["seed"], folder)
     _write_reference(member, model, test[:REFERENCE_CELLS], folder)
-    (folder / "passport.toml").write_text(_passport(member, model, fitted["seed"], folder))
     shutil.copyfile(MODELS / DATASET / "LICENSE", folder / "LICENSE")
     chance = figures.chance(answers(member, model, test))
     truth = np.array([int(cell.defective) for cell in test])
@@ -64,49 +63,26 @@ def _write_reference(member: Member, model: onnx.ModelProto, cells: list[Sample]
         tensors[f"{cell.stem}.output.{told}"] = answer[None].copy()
     save_file(tensors, folder / REFERENCE)
     (folder / REFERENCE).chmod(0o644)  # the package writes for its owner only
+    passport.name_reference(folder, REFERENCE, TOLERANCE)
 
 
-def _passport(member: Member, model: onnx.ModelProto, seed: int, folder: Path) -> str:
-    """The passport (schema kenpin.passport/1) of the files in `folder`."""
-
-    def digest(name: str) -> str:
-        return hashlib.sha256((folder / name).read_bytes()).hexdigest()
-
+def _write_passport(member: Member, model: onnx.ModelProto, seed: int, folder: Path) -> None:
+    """Write `passport.toml` of the graph in `folder`."""
     shape = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim]
-    return f"""\
-schema = "kenpin.passport/1"
-name = "{member.name}"
-task = "classification"
-description = {json.dumps(member.description)}
-tier = "student"
-licence = "{LICENCE}"
-origin = "models/recipe, kenpin_recipe.sensor, ELPV training list, seed {seed}; {SIMULATED}, seed {simulation.SEED}"
-
-[file]
-path = "{FILE}"
-sha256 = "{digest(FILE)}"
-ir_version = {IR_VERSION}
-opset = {OPSET}
-
-[[inputs]]
-shape = {shape}
-{member.input_table}
-
-[[outputs]]
-name = "{model.graph.output[0].name}"
-shape = [1, 2]
-element = "float32"
-activation = "{member.activation}"
-
-[labels]
-names = ["good", "defective"]
-defects = ["defective"]
-
-[reference]
-path = "{REFERENCE}"
-sha256 = "{digest(REFERENCE)}"
-tolerance = {TOLERANCE}
-"""
+    told = passport.Passport(
+        name=member.name,
+        task="classification",
+        description=member.description,
+        tier="student",
+        licence=LICENCE,
+        origin=(
+            f"models/recipe, kenpin_recipe.sensor, ELPV training list, seed {seed}; {SIMULATED}, "
+            f"seed {simulation.SEED}"
+        ),
+        labels=("good", "defective"),
+    )
+    inputs = f"[[inputs]]\nshape = {shape}\n{member.input_table}\n"
+    passport.write(told, inputs, passport.numbers(model.graph.output[0].name, 2, member.activation), folder)
 
 
 def _table(told: dict) -> str:
