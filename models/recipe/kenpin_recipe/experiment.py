@@ -65,7 +65,8 @@ class Model:
     """One model: its task, its network and its training."""
 
     name: str
-    tier: Literal["gate", "teacher", "specialist", "student", "trial"]  # trial: compared, never shipped
+    # base: for others to start from; trial: to be compared; neither is shipped
+    tier: Literal["gate", "base", "teacher", "specialist", "student", "trial"]
     description: str
     task: Literal["kind", "defect"]
     kind: str  # kind of samples it is for, or "all"
@@ -115,7 +116,7 @@ class Experiment:
     @property
     def exported(self) -> tuple[Model, ...]:
         """The models that get a folder."""
-        return tuple(model for model in self.models if model.tier != "trial")
+        return tuple(model for model in self.models if model.tier not in ("base", "trial"))
 
     def model(self, name: str) -> Model:
         """The model called `name`, or an error that lists those there are."""

@@ -1,5 +1,6 @@
 """Writing a network as one plain ONNX file, and counting what it costs."""
 
+import warnings
 from math import prod
 from pathlib import Path
 
@@ -19,7 +20,8 @@ INPUT, OUTPUT = "image", "logits"
 def write(network: nn.Module, size: int, channels: int, path: Path, output: str = OUTPUT) -> None:
     """Write `network` for one picture of `size` x `size` pixels; what it answers is called `output`."""
     network = network.eval().to(memory_format=torch.contiguous_format)
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of padding that is not folded here, but below, and of the exporter's age
         torch.onnx.export(
             network,
             (torch.zeros(1, channels, size, size),),
@@ -34,6 +36,11 @@ def write(network: nn.Module, size: int, channels: int, path: Path, output: str 
     _fold_pads(model)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
+
+
+def size(path: Path) -> int:
+    """Pixels, width and height, of the picture that a file takes in."""
+    return onnx.load(path, load_external_data=False).graph.input[0].type.tensor_type.shape.dim[3].dim_value
 
 
 def multiply_adds(path: Path) -> int:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from . import run
 from .data import Sample
+from .execute import execute
 from .experiment import Experiment, ExperimentError, Model
 from .parallel import start
 from .places import Places
@@ -45,13 +46,13 @@ def _together(experiment: Experiment, places: Places, samples: list[Sample], mod
     with start(experiment.parallel) as processes:
         asked = [each for model in models for each in run.all_of(experiment, model)]
         for each in processes.share([each for each in asked if not each.is_done(places)]):
-            run.do(experiment, places, samples, each, processes)
+            execute(experiment, places, samples, each, processes)
             processes.share(None)  # so that none goes on before rank 0 has written what the next run may need
 
 
 def _alone(experiment: Experiment, places: Places, samples: list[Sample], each: Run) -> None:
     with start("none") as processes:
-        run.do(experiment, places, samples, each, processes)
+        execute(experiment, places, samples, each, processes)
 
 
 def _is_ready(experiment: Experiment, places: Places, each: Run) -> bool:
