@@ -18,7 +18,8 @@ def execute(experiment: Experiment, places: Places, samples: list[Sample], run: 
     """Train, write and score one run; every process of `processes` must call it. Rank 0 alone exports."""
     model, folder = experiment.model(run.model), run.folder(places)
     folder.mkdir(parents=True, exist_ok=True)
-    fit, held_out = (_of_kind(part, model) for part in split.parts(experiment, places, samples, run.fold))
+    fit, held_out = split.parts(experiment, places, samples, run.fold)
+    fit = _of_kind(fit, model)  # what is held out is scored whole: a gate may send a part to the wrong specialist
     network = networks.build(model, experiment.pixels)
     if not (folder / "weights.pt").is_file():
         _start(experiment, places, model, run, network)

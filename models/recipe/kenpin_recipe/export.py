@@ -69,7 +69,7 @@ def _folder(experiment, places, samples, model: Model, shipped: Run, name: str, 
     output = passport.numbers(onnx_file.OUTPUT, 2, "softmax")
     passport.write(told, passport.image(experiment.pixels, model.size), output, folder)
     fit, held_out = split.parts(experiment, places, samples, shipped.fold)
-    judged = [sample for sample in held_out if sample.stem in scores]
+    judged = [sample for sample in held_out if model.kind in ("all", sample.kind)]
     reference.write(folder, judged, experiment.pixels, model.size)
     reference.write_answers(folder, judged, experiment.pixels)
     licence.write(places, model, folder)
@@ -81,7 +81,7 @@ def _folder(experiment, places, samples, model: Model, shipped: Run, name: str, 
 
 def _figures(experiment, model, folder, shipped, scores, fit, held_out, source) -> dict:
     """All that is measured of a shipped model."""
-    judged = [sample for sample in held_out if sample.stem in scores]
+    judged = [sample for sample in held_out if model.kind in ("all", sample.kind)]
     chance = figures.chance([scores[sample.stem] for sample in judged])
     truth = run.truth(model, judged)
     missed = sorted((c, s.stem) for c, s, t in zip(chance, judged, truth) if t == 1 and c <= figures.THRESHOLD)

@@ -70,13 +70,12 @@ def specialists_weight(experiment: Experiment, places: Places, fit: list[Sample]
     Judged by scores of models that have not seen the sample: those of the fold that holds it out.
     """
     how = experiment.distil
-    general = pooled(experiment, places, how.teacher)
-    special = {}
+    general, special = pooled(experiment, places, how.teacher), {}
     for name in how.specialists:
-        special |= pooled(experiment, places, name)
-    known = [sample for sample in fit if sample.stem in general and sample.stem in special]
+        special[experiment.model(name).kind] = pooled(experiment, places, name)
+    known = [sample for sample in fit if sample.stem in general]
     one = np.array([general[sample.stem] for sample in known])
-    two = np.array([special[sample.stem] for sample in known])
+    two = np.array([special[sample.kind][sample.stem] for sample in known])
     right = [sample.defective for sample in known]
     weights = [tenths / 10 for tenths in range(11)]
     return max(weights, key=lambda weight: roc_auc_score(right, (1 - weight) * one + weight * two))
