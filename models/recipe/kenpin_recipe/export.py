@@ -88,6 +88,7 @@ def _figures(experiment, model, folder, shipped, scores, fit, held_out, source) 
     told = json.loads((source / "run.json").read_text())
     return {
         "model": folder.name,
+        "labels": list(LABELS[model.task]),
         "positive_label": LABELS[model.task][1],
         "threshold": figures.THRESHOLD,
         "test": {"kind": model.kind, **figures.measure(chance, truth), "auc_interval": figures.auc_interval(chance, truth)},

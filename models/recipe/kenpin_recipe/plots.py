@@ -17,6 +17,7 @@ matplotlib.rcParams.update(
     }
 )
 from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.ticker import StrMethodFormatter  # noqa: E402
 
 BLUE, ORANGE, GREY = "#1b6ca8", "#d08770", "#b3bec7"
 FILE = "plots.svg"
@@ -36,7 +37,7 @@ def of_model(folder: Path) -> None:
     for b in bins:
         reliability.annotate(str(b["n"]), (b["score"], b["defective"]), (3, -9), textcoords="offset points", fontsize=6)
     reliability.set(title="reliability (n beside)", xlabel="mean score", ylabel=f"share {told['positive_label']}")
-    _confusion(confusion, curves["confusion"], told["threshold"])
+    _confusion(confusion, curves["confusion"], told)
     _save(figure, folder / FILE)
 
 
@@ -62,20 +63,23 @@ def of_report(report: dict, path: Path) -> None:
         ylabel="AUC, out of fold, 95 % interval",
         title="What a model costs and what it is worth",
     )
+    plain = StrMethodFormatter("{x:g}")
+    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_minor_formatter(plain)
     _save(figure, path)
 
 
-def _confusion(axes, counts: dict, threshold: float) -> None:
+def _confusion(axes, counts: dict, told: dict) -> None:
     table = [[counts["true_passes"], counts["false_rejects"]], [counts["escapes"], counts["true_rejects"]]]
+    names = [["passed", "false rejects"], ["escapes", "rejected"]] if told["positive_label"] == "defective" else None
     axes.imshow(table, cmap="Blues", vmin=0, vmax=1.5 * max(map(max, table)))
-    names = [["true passes", "false rejects"], ["escapes", "true rejects"]]
     for row in range(2):
         for column in range(2):
-            axes.text(column, row, f"{table[row][column]}\n{names[row][column]}", ha="center", va="center", fontsize=8)
-    axes.set(title=f"confusion at {threshold}", xticks=[0, 1], yticks=[0, 1])
-    axes.set_xticklabels(["pass", "reject"])
-    axes.set_yticklabels(["0", "1"])
-    axes.set_ylabel("truth")
+            name = f"\n{names[row][column]}" if names else ""
+            axes.text(column, row, f"{table[row][column]}{name}", ha="center", va="center", fontsize=8)
+    axes.set(title=f"confusion at {told['threshold']}", xlabel="answer", ylabel="truth")
+    axes.set_xticks([0, 1], told["labels"])
+    axes.set_yticks([0, 1], told["labels"], rotation=90, va="center")
     axes.tick_params(length=0)
 
 

@@ -37,6 +37,7 @@ def write(member: Member, model: onnx.ModelProto, test: list[Sample], fitted: di
     told = {
         "model": member.name,
         "simulated": SIMULATED,
+        "labels": ["good", "defective"],
         "positive_label": "defective",
         "threshold": figures.THRESHOLD,
         "test": {"kind": "all", **figures.measure(chance, truth), "auc_interval": figures.auc_interval(chance, truth)},
