@@ -1,4 +1,4 @@
-"""All members over all folds: `out_of_fold.csv`, `report.json` and the front.
+"""All members over all folds: `out_of_fold.csv`, `report.json` with its tables, and the front.
 
 Every sample has, for each member and rung, one score by a model that has not seen it. A member is a way to judge
 (the general teacher, the specialist of the sample's kind, ...), a rung one of the models that can take its part
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from . import export, figures, plots, run, split
+from . import export, figures, plots, run, split, tables
 from .data import ELPV_KINDS, Sample
 from .experiment import Experiment, Model
 from .passport import FILE
@@ -54,12 +54,12 @@ def write(experiment: Experiment, places: Places, samples: list[Sample], further
         "front": _front(experiment, places, table),
     }
     few_shot = places.lists / "few_shot.json"
-    if few_shot.is_file():
-        report["few_shot"] = json.loads(few_shot.read_text())
-    export.write_json(places.lists / "report.json", report)
-    plots.of_report(report, places.lists / "front.svg")
-    for name, row in report["cross_validation"].items():
-        print(f"{name:24} accuracy {row['accuracy']} AUC {row['auc']}, pooled {row['pooled']}")
+    report["few_shot"] = json.loads(few_shot.read_text())["rows"] if few_shot.is_file() else []
+    export.write_json(places.models / "report.json", report)
+    plots.of_report(report, places.models / "front.svg")
+    text = tables.of_report(report)
+    (places.models / "REPORT.md").write_text(text)
+    print(text)
 
 
 def _table(experiment: Experiment, places: Places, samples: list[Sample]) -> Table:
