@@ -95,6 +95,7 @@ class Integer:
     description: str
     parent: str  # model of this experiment
     pictures: int  # from the training part, to find the ranges
+    float_layers: int  # convolutions, from the first, that stay in float
 
 
 @dataclass(frozen=True)

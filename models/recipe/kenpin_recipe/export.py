@@ -45,7 +45,8 @@ def integers(experiment: Experiment, places: Places, samples: list[Sample]) -> N
             folder = made.folder(places)
             folder.mkdir(parents=True, exist_ok=True)
             source = one.folder(places)
-            quantise.write(source / FILE, [fit[i] for i in chosen], experiment.pixels, folder / FILE)
+            ranges = [fit[i] for i in chosen]
+            quantise.write(source / FILE, ranges, experiment.pixels, folder / FILE, integer.float_layers)
             shutil.copy(source / "run.json", folder)
             shutil.copy(source / "history.csv", folder)
             run.write_scores(folder, held_out, score.differences(folder / FILE, held_out, experiment.pixels))

@@ -2,10 +2,13 @@
 
 QDQ nodes around the convolutions and matrix products; activations and weights signed and symmetric with zero
 point 0, weights with a scale for each output channel, biases left in float: TensorRT's rules for explicitly
-quantised networks (TensorRT developer guide, "Working with quantized types"). Ranges are the smallest and the
-largest value seen on real pictures, averaged over batches.
+quantised networks (TensorRT developer guide, "Working with quantized types"). Ranges are found on real pictures: a
+far percentile of what is seen, for single values far out would cost all others their resolution. The first layers
+may stay in float: few channels carry the whole picture there, and they cost little.
 """
 
+import contextlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ from .experiment import Pixels
 from .score import tensor
 
 OPERATORS = ("Conv", "Gemm")
+PERCENTILE = 99.999
 
 
 class Pictures(CalibrationDataReader):
@@ -39,31 +43,37 @@ class Pictures(CalibrationDataReader):
         return next(self.left, None)
 
 
-def write(parent: Path, samples: list[Sample], pixels: Pixels, path: Path) -> None:
-    """Write `parent`, an ONNX file in float, as `path` in 8 bits, calibrated on `samples`."""
+def write(parent: Path, samples: list[Sample], pixels: Pixels, path: Path, float_layers: int) -> None:
+    """Write `parent`, an ONNX file in float, as `path` in 8 bits, calibrated on `samples`.
+
+    The first `float_layers` convolutions stay as they are.
+    """
     shaped = path.with_suffix(".shaped")
     quant_pre_process(parent, shaped, skip_optimization=True, skip_symbolic_shape=True)
-    quantize_static(
-        shaped,
-        path,
-        Pictures(parent, samples, pixels),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=list(OPERATORS),
-        per_channel=True,
-        activation_type=QuantType.QInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-        extra_options={
-            "ActivationSymmetric": True,
-            "WeightSymmetric": True,
-            "QuantizeBias": False,
-            "CalibMovingAverage": True,
-        },
-    )
+    layers = [node.name for node in onnx.load(shaped).graph.node if node.op_type in OPERATORS]
+    with contextlib.redirect_stdout(io.StringIO()):  # the package prints
+        quantize_static(
+            shaped,
+            path,
+            Pictures(parent, samples, pixels),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(OPERATORS),
+            nodes_to_exclude=layers[:float_layers],
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,
+            extra_options={
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "CalibPercentile": PERCENTILE,
+            },
+        )
     shaped.unlink()
 
 
-def departures(path: Path) -> list[str]:
+def departures(path: Path, float_layers: int) -> list[str]:
     """What in a quantised file is not in the form above, a sentence each; none when all is well."""
     graph = onnx.load(path).graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -74,8 +84,8 @@ def departures(path: Path) -> list[str]:
             zero = values.get(node.input[2]) if len(node.input) > 2 else None
             if zero is None or zero.dtype != np.int8 or np.any(zero):
                 found.append(f"{node.name}: want a signed zero point of 0")
-        if node.op_type in OPERATORS:
-            found += _departures_of(node, producers, values)
+    for node in [node for node in graph.node if node.op_type in OPERATORS][float_layers:]:
+        found += _departures_of(node, producers, values)
     return found
 
 
