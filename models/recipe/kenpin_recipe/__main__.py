@@ -50,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
     experiment, samples = experiments.read(arguments.experiment), read_elpv()
     where = places.of_dataset(experiment.dataset)
-    if arguments.parallel:
+    if arguments.command == "train" and arguments.parallel:
         experiment = replace(experiment, parallel=arguments.parallel)
     if arguments.quick:
         experiment, samples = experiment.quick(), samples[::QUICK_STEP]
@@ -78,9 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("models", nargs="*", help="only these models (train and export); default: all")
         command.add_argument("--experiment", type=Path, default=EXPERIMENTS / "elpv.toml", help="experiment file")
         command.add_argument("--workers", type=int, default=2, help="runs at a time, one thread each; default: 2")
-        command.add_argument(
-            "--parallel", choices=("data", "model", "pipeline"), help="train on the processes that torchrun started"
-        )
+        if name == "train":
+            kinds = ("data", "model", "pipeline")
+            command.add_argument("--parallel", choices=kinds, help="train on the processes that torchrun started")
         command.add_argument("--quick", action="store_true", help="a small version of all, in target/recipe-quick")
     for name in ("teacher", "student"):
         command = commands.add_parser(name)

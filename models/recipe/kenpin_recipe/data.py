@@ -18,8 +18,9 @@ from .experiment import Pixels
 
 ELPV_KINDS = ("mono", "poly")
 MODES = {"grey": "L", "rgb": "RGB"}
+GREY, COLOUR = ("1", "L"), ("P", "RGB", "RGBA", "LA")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
-FEWEST = 10  # samples of either class that a folder must have: a fifth of them is held back
+FEWEST = 10  # samples of either class that a folder must have: a quarter of them is held out
 
 
 class DataError(Exception):
@@ -71,15 +72,15 @@ def read_folder(folder: Path) -> list[Sample]:
 def colour_of(samples: list[Sample]) -> str:
     """`grey` where every picture is, else `rgb`."""
     for sample in samples:
-        with _opened(sample.path) as image:
-            if image.mode not in ("1", "L", "I;16", "I"):
+        with opened(sample.path) as image:
+            if image.mode not in GREY:
                 return "rgb"
     return "grey"
 
 
 def load_pixels(path: Path, size: int, pixels: Pixels) -> np.ndarray:
     """One picture, uint8 [channels, size, size]: stretched by Pillow's antialiased bilinear."""
-    with _opened(path) as image:
+    with opened(path) as image:
         image = image.convert(MODES[pixels.colour]).resize((size, size), Image.Resampling.BILINEAR)
         return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
 
@@ -92,14 +93,19 @@ def load_images(samples: list[Sample], size: int, pixels: Pixels) -> np.ndarray:
 
 def pixel_hash(sample: Sample) -> str:
     """SHA-256 over width, height, mode and decoded pixels, row by row: the same however the file is compressed."""
-    with _opened(sample.path) as image:
+    with opened(sample.path) as image:
         digest = hashlib.sha256(f"{image.width} {image.height} {image.mode}\n".encode())
         digest.update(image.tobytes())
     return digest.hexdigest()
 
 
-def _opened(path: Path) -> Image.Image:
+def opened(path: Path) -> Image.Image:
+    """A picture of 8 bits, decoded whole."""
     try:
-        return Image.open(path)
+        image = Image.open(path)
+        image.load()
     except (OSError, UnidentifiedImageError) as why:
         raise DataError(f"{path} is not a picture that can be read: {why}") from why
+    if image.mode not in GREY + COLOUR:
+        raise DataError(f"{path} is of mode {image.mode}, want 8 bits a channel: convert it first, as the camera will")
+    return image

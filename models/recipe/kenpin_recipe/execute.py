@@ -7,11 +7,14 @@ from torch import nn
 
 from . import lesson, networks, onnx_file, score, split
 from .data import DataError, Sample
+from .distil import WithFeatures
 from .experiment import Experiment, ExperimentError, Model
 from .parallel import OneProcess
 from .places import Places
 from .run import Run, write_scores
 from .train import Training
+
+SEEDS_APART = 100  # each fold draws numbers of its own
 
 
 def execute(experiment: Experiment, places: Places, samples: list[Sample], run: Run, processes: OneProcess) -> None:
@@ -20,22 +23,34 @@ def execute(experiment: Experiment, places: Places, samples: list[Sample], run: 
     folder.mkdir(parents=True, exist_ok=True)
     fit, held_out = split.parts(experiment, places, samples, run.fold)
     fit = _of_kind(fit, model)  # what is held out is scored whole: a gate may send a part to the wrong specialist
+    if not processes.share((folder / "weights.pt").is_file()):
+        _train(experiment, places, run, fit, processes)
+    if processes.rank > 0:
+        return
     network = networks.build(model, experiment.pixels)
-    if not (folder / "weights.pt").is_file():
-        _start(experiment, places, model, run, network)
-        learned, trained = lesson.make(experiment, places, model, run, fit, network)
-        seconds = Training(experiment, model, learned, processes, folder).run(trained, run.seed)
-        if processes.rank > 0:
-            return
-        told = {"fit": len(fit), "held_out": len(held_out), "cpu_seconds": seconds}
-        (folder / "run.json").write_text(json.dumps(told) + "\n")
-        torch.save(network.state_dict(), folder / "weights.new")
-        (folder / "weights.new").replace(folder / "weights.pt")
-        (folder / "checkpoint.pt").unlink()
-    network.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+    network.load_state_dict(torch.load(folder / "weights.pt", weights_only=True, map_location="cpu"))
     shown = networks.Mirrored(network, model.size) if model.views > 1 else network
     onnx_file.write(shown, model.size, experiment.pixels.channels, folder / "model.onnx")
     write_scores(folder, held_out, score.differences(folder / "model.onnx", held_out, experiment.pixels))
+
+
+def _train(experiment: Experiment, places: Places, run: Run, fit: list[Sample], processes: OneProcess) -> None:
+    """Train on `fit`; rank 0 keeps the weights."""
+    model, folder = experiment.model(run.model), run.folder(places)
+    folds = split.folds(experiment)
+    seed = run.seed + (SEEDS_APART * folds.index(run.fold) if run.fold in folds else 0)
+    torch.manual_seed(seed)
+    network = networks.build(model, experiment.pixels)
+    _start(experiment, places, model, run, network)
+    learned, trained = lesson.make(experiment, places, model, run, fit, network)
+    trained, seconds = Training(experiment, model, learned, processes, folder).run(trained, seed)
+    if processes.rank > 0:
+        return
+    network = trained.student if isinstance(trained, WithFeatures) else trained
+    (folder / "run.json").write_text(json.dumps({"fit": len(fit), "seed": seed, "cpu_seconds": seconds}) + "\n")
+    torch.save(network.state_dict(), folder / "weights.new")
+    (folder / "weights.new").replace(folder / "weights.pt")
+    (folder / "checkpoint.pt").unlink()
 
 
 def _of_kind(samples: list[Sample], model: Model) -> list[Sample]:
@@ -52,4 +67,6 @@ def _start(experiment: Experiment, places: Places, model: Model, run: Run, netwo
     folder = Run(model.start, run.fold, experiment.seed).folder(places)
     if not (folder / "weights.pt").is_file():
         raise ExperimentError(f"{model.name} starts from {model.start}, fold {run.fold}, which is not trained yet")
-    networks.take_over(network, torch.load(folder / "weights.pt", weights_only=True))
+    weights = torch.load(folder / "weights.pt", weights_only=True, map_location="cpu")
+    if not networks.take_over(network, weights):
+        raise ExperimentError(f"{model.name} cannot start from {model.start}: no weight of it has the same name and shape")

@@ -54,6 +54,7 @@ class Distil:
 
     teacher: str  # model of this experiment, or path of an ONNX file with two logits
     specialists: tuple[str, ...]  # models of this experiment for one kind each
+    specialists_share: float  # of the specialist beside the general teacher, 0..1, for method "several"
     views: int  # changed copies of each sample that the teachers answer; the first is unchanged
     temperature: float  # logits are divided by it (Hinton et al. 2015)
     soft_share: float  # share of the loss that follows the teachers, the rest the labels
@@ -153,7 +154,13 @@ def read(path: Path) -> Experiment:
     )
     for key, kind in (("split", Split), ("pixels", Pixels), ("augment", Augment), ("distil", Distil)):
         table[key] = _build(kind, table.get(key, {}), key)
-    return _build(Experiment, {"file": path.name, **table}, path.name)
+    found = _build(Experiment, {"file": path.name, **table}, path.name)
+    for model in found.models:
+        if model.method != "labels" and model.tier not in ("student", "trial"):
+            raise ExperimentError(f"models.{model.name}.method is {model.method!r}: a {model.tier} learns from labels only")
+    for name in found.distil.specialists:
+        found.model(name)
+    return found
 
 
 def _build(kind: type, table: dict, where: str):

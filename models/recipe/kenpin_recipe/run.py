@@ -1,11 +1,13 @@
 """One run: a model, trained for one fold with one seed; which runs it needs, and its scores on what was held out.
 
-A run's folder holds `history.csv`, `run.json`, `weights.pt`, `model.onnx` and, last of all, `scores.csv`: a run that
+A run's folder holds `settings.sha256`, `history.csv`, `run.json`, `weights.pt`, `model.onnx` and, last of all, `scores.csv`: a run that
 has its scores is finished and is not done again; without its scores alone, it is exported and scored again.
 """
 
 import csv
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from .data import ELPV_KINDS, Sample
 from .experiment import Experiment, ExperimentError, Model
 from .places import Places
 
+NO_PART_OF_TRAINING = ("name", "tier", "description", "folds", "seeds", "views")
 LABELS = {"kind": ELPV_KINDS, "defect": ("good", "defective")}
 
 
@@ -47,21 +50,41 @@ def shipped(experiment: Experiment, model: Model) -> Run:
 
 
 def needs(experiment: Experiment, run: Run) -> list[Run]:
-    """The runs that must be done before `run`: what it starts from, and who teaches it.
-
-    Several teachers are weighted by their out-of-fold scores, so they are wanted of every fold.
-    """
+    """The runs of the same fold that must be done before `run`: what it starts from, and who teaches it."""
     model, how = experiment.model(run.model), experiment.distil
-    wanted = [] if model.start in ("random", "imagenet") else [Run(model.start, run.fold, experiment.seed)]
-    if model.method in ("soft", "features") and not how.teacher.endswith(".onnx"):
-        wanted.append(Run(how.teacher, run.fold, experiment.seed))
+    wanted = [] if model.start in ("random", "imagenet") else [model.start]
+    if model.method != "labels" and not how.teacher.endswith(".onnx"):
+        wanted.append(how.teacher)
     if model.method == "several":
-        wanted += [
-            Run(name, fold, experiment.seed)
-            for name in (how.teacher, *how.specialists)
-            for fold in split.folds(experiment)
-        ]
-    return wanted
+        wanted += how.specialists
+    return [Run(name, run.fold, experiment.seed) for name in dict.fromkeys(wanted)]
+
+
+def digest(experiment: Experiment, places: Places, run: Run) -> str:
+    """SHA-256 of all that a training is made of: settings, pictures, lists, and the same of the runs it needs."""
+    model, told = experiment.model(run.model), hashlib.sha256()
+    settings = {key: value for key, value in asdict(model).items() if key not in NO_PART_OF_TRAINING}
+    parts = [settings, asdict(experiment.pixels), asdict(experiment.augment)]
+    if model.tier in ("student", "trial"):
+        parts.append(asdict(experiment.distil))
+    told.update(json.dumps([*parts, run.fold, run.seed], sort_keys=True).encode())
+    for name in ("pixels.csv", "train.txt", "validation.txt", "test.txt"):
+        told.update((places.lists / name).read_bytes())
+    for need in needs(experiment, run):
+        told.update(digest(experiment, places, need).encode())
+    return told.hexdigest()
+
+
+def claim(experiment: Experiment, places: Places, run: Run) -> None:
+    """Take the run's folder for what is asked now; an error where it holds a training of something else."""
+    path, wanted = run.folder(places) / "settings.sha256", digest(experiment, places, run)
+    if path.is_file() and path.read_text().strip() != wanted:
+        raise ExperimentError(
+            f"{path.parent} holds a training with other settings or pictures than {experiment.file} and the lists in "
+            f"{places.lists} say now: delete it to train {run.model} anew"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{wanted}\n")
 
 
 def truth(model: Model, samples: list[Sample]) -> np.ndarray:

@@ -29,9 +29,14 @@ def write(experiment: Experiment, places: Places, samples: list[Sample]) -> None
     """Write the lists of stems, and the hash of each sample's pixels. What exists already is never changed."""
     places.lists.mkdir(parents=True, exist_ok=True)
     hashes = places.lists / "pixels.csv"
+    lines = [f"{sample.stem},{pixel_hash(sample)}" for sample in samples]
     if not hashes.is_file():
-        lines = [f"{sample.stem},{pixel_hash(sample)}\n" for sample in samples]
-        hashes.write_text("part,sha256\n" + "".join(lines))
+        hashes.write_text("\n".join(["part,sha256", *lines]) + "\n")
+    elif changed := set(lines) ^ set(hashes.read_text().splitlines()[1:]):
+        raise DataError(
+            f"{len(changed)} pictures, such as {min(changed).split(',')[0]}, are not those that {hashes} was made of: "
+            "give another --out, or delete it to begin anew"
+        )
     if all(_path(places, part).is_file() for part in (TEST, "train", VALIDATION)):
         print(f"split of {experiment.dataset} exists and stays as it is")
         return

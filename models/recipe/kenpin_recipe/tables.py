@@ -9,7 +9,8 @@ def of_report(report: dict) -> str:
             "Written by `models/recipe` from `report.json`; do not edit by hand. Members called sensor read **simulated** text.",
             "## Five folds",
             "Every cell is judged once, by a model that has not seen it. Mean and standard deviation over the folds; "
-            "escapes are the defective cells that pass where at most 5 % of the good ones are rejected.",
+            "escapes are the defective cells that pass where at most 5 % of the good ones are rejected. Choices were tried "
+            "on the training list, which four of the folds are made of, so the test list below is the cleaner judge.",
             _members(report["cross_validation"]),
             "## The test list",
             f"The last fold: the models in this folder on the {report['folds'][-1]['n']} test cells.",
@@ -32,7 +33,7 @@ def of_report(report: dict) -> str:
 def _members(rows: dict) -> str:
     head = ["member", "accuracy", "balanced accuracy", "AUC", "escapes", "AUC, all cells"]
     keys = ("accuracy", "balanced_accuracy", "auc", "escapes")
-    return _table(head, [[name, *(_spread(row[key]) for key in keys), _interval(row["pooled"])] for name, row in rows.items()])
+    return _table(head, [[_named(name, row), *(_spread(row[key]) for key in keys), _interval(row["pooled"])] for name, row in rows.items()])
 
 
 def _test(rows: dict) -> str:
@@ -40,7 +41,7 @@ def _test(rows: dict) -> str:
     return _table(
         head,
         [
-            [name, f"{r['accuracy']:.4f}", f"{r['balanced_accuracy']:.4f}", _interval(r), f"{r['escapes']:.4f}"]
+            [_named(name, r), f"{r['accuracy']:.4f}", f"{r['balanced_accuracy']:.4f}", _interval(r), f"{r['escapes']:.4f}"]
             for name, r in rows.items()
         ],
     )
@@ -88,7 +89,11 @@ def _table(head: list[str], rows: list[list]) -> str:
 
 
 def _spread(figure: dict) -> str:
-    return f"{figure['mean']:.4f} ± {figure['sd']:.4f}"
+    return f"{figure['mean']:.4f}" + (f" ± {figure['sd']:.4f}" if figure["sd"] is not None else "")
+
+
+def _named(name: str, row: dict) -> str:
+    return f"{name} (simulated)" if row["simulated"] else name
 
 
 def _interval(row: dict) -> str:

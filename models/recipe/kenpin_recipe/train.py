@@ -3,6 +3,7 @@
 On one process or on several, as `parallel.py` says; the loop is the same.
 """
 
+import copy
 import csv
 import math
 import time
@@ -59,8 +60,12 @@ class Training:
         self.processes, self.folder = processes, folder
         self.steps = math.ceil(lesson.images.shape[1] / model.batch)
 
-    def run(self, network: nn.Module, seed: int) -> float:
-        """Train in place: `network` has the averaged weights afterwards, on rank 0. CPU seconds it took."""
+    def run(self, network: nn.Module, seed: int) -> tuple[nn.Module, float]:
+        """A trained copy of `network` on the CPU, with averaged weights, and the CPU seconds it took.
+
+        Rank 0's is trained; the other processes get one that is not. `network` itself is used up.
+        """
+        answer = copy.deepcopy(network)
         torch.manual_seed(seed)
         network.to(memory_format=torch.channels_last)
         self.processes.prepare(network, self.lesson.loss)
@@ -83,8 +88,8 @@ class Training:
         with self.average.applied():
             weights = self.processes.weights()
         if self.processes.rank == 0:
-            network.load_state_dict(weights)
-        return history[-1]["cpu_seconds"]
+            answer.load_state_dict(weights)
+        return answer, history[-1]["cpu_seconds"]
 
     def _epoch(self, bar: tqdm) -> float:
         """One pass over the lesson; the mean loss."""
@@ -94,7 +99,7 @@ class Training:
         total = 0.0
         for batch in torch.randperm(count, generator=generator).split(self.model.batch):
             batch = batch[: len(batch) // self.processes.micro_batches * self.processes.micro_batches]
-            if not len(batch):  # the last one, in a pipeline
+            if len(batch) < self.processes.world:  # what is left at the end is too little to share
                 continue
             view = torch.randint(views, batch.shape, generator=generator)
             images = augment(lesson.images[view, batch].float(), self.experiment.augment, generator)
@@ -110,7 +115,7 @@ class Training:
     def _resume(self) -> list[dict]:
         """Go on from the checkpoint, if rank 0 has one: the history so far."""
         path = self.folder / "checkpoint.pt"
-        kept = torch.load(path, weights_only=True) if self.processes.rank == 0 and path.is_file() else None
+        kept = torch.load(path, weights_only=True, map_location="cpu") if self.processes.rank == 0 and path.is_file() else None
         kept = self.processes.share(kept)
         if kept is None:
             return []

@@ -23,7 +23,7 @@ def train(experiment: Experiment, places: Places, samples: list[Sample], models:
     """
     if experiment.parallel != "none":
         return _together(experiment, places, samples, models)
-    asked = [each for model in models for each in run.all_of(experiment, model)]
+    asked = _asked(experiment, places, models)
     waiting = [each for each in asked if not each.is_done(places)]
     tqdm.write(f"{len(asked) - len(waiting)} runs are done, {len(waiting)} to do")
     context = multiprocessing.get_context("spawn")
@@ -37,14 +37,24 @@ def train(experiment: Experiment, places: Places, samples: list[Sample], models:
                 raise ExperimentError(_stuck(experiment, places, waiting[0]))
             for finished in wait(running, return_when=FIRST_COMPLETED).done:
                 each = running.pop(finished)
-                finished.result()
+                if error := finished.exception():
+                    tqdm.write(f"failed: {each.model}, fold {each.fold}, seed {each.seed}: {error}")
+                    raise error
                 tqdm.write(f"done: {each.model}, fold {each.fold}, seed {each.seed}; {len(waiting)} waiting")
+
+
+def _asked(experiment: Experiment, places: Places, models: Iterable[Model]) -> list[Run]:
+    """The runs of `models`, each in a folder that holds this training or none."""
+    asked = [each for model in models for each in run.all_of(experiment, model)]
+    for each in asked:
+        run.claim(experiment, places, each)
+    return asked
 
 
 def _together(experiment: Experiment, places: Places, samples: list[Sample], models: Iterable[Model]) -> None:
     """Do the runs one after the other, each on all the processes that `torchrun` started."""
     with start(experiment.parallel) as processes:
-        asked = [each for model in models for each in run.all_of(experiment, model)]
+        asked = _asked(experiment, places, models) if processes.rank == 0 else []
         for each in processes.share([each for each in asked if not each.is_done(places)]):
             execute(experiment, places, samples, each, processes)
             processes.share(None)  # so that none goes on before rank 0 has written what the next run may need

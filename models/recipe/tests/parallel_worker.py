@@ -4,14 +4,17 @@
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from kenpin_recipe import batch_norm, networks, parallel, schedule
+from kenpin_recipe import batch_norm, experiment, networks, parallel, schedule
 from kenpin_recipe.average import Average
+from kenpin_recipe.places import EXPERIMENTS
+from kenpin_recipe.train import Lesson, Training, label_loss
 
 STEPS = 20
 BATCH = 18  # two parts of 9 images; equal micro-batches of 6
@@ -83,6 +86,23 @@ def train(processes: parallel.OneProcess, case: Case, keep: dict | None = None, 
     return {"losses": losses, "rates": rates, "weights": processes.weights(), "average": mean}
 
 
+def recipes_loop(processes: parallel.OneProcess, kind: str, folder: Path) -> dict[str, torch.Tensor]:
+    """Weights after three epochs of the recipe's own training loop, on simulated pictures that part evenly.
+
+    At a low rate: AdamW divides a gradient of rounding errors alone by its own size.
+    """
+    read = experiment.read(EXPERIMENTS / "elpv.toml")
+    model = replace(read.model("elpv-gate"), epochs=3, batch=12, learning_rate=1e-4)
+    generator = torch.Generator().manual_seed(2)
+    images = torch.randint(256, (1, 36, 1, 32, 32), generator=generator, dtype=torch.uint8)
+    targets = torch.randint(2, (1, 36, 1), generator=generator).float()
+    torch.manual_seed(1)
+    lesson = Lesson(images, targets, label_loss)
+    (folder / kind).mkdir(exist_ok=True)
+    trained, _ = Training(read, model, lesson, processes, folder / kind).run(networks.Plain(), seed=1)
+    return trained.state_dict()
+
+
 def main(path: str) -> None:
     torch.set_num_threads(1)
     found, kept = {}, {}
@@ -91,6 +111,7 @@ def main(path: str) -> None:
             for case in CASES:
                 found[kind, case.network, str(case.element)] = train(processes, case, kept if case is CASES[-1] else None)
             found[kind, "resumed"] = train(processes, CASES[-1], go_on=kept)
+            found[kind, "recipe"] = recipes_loop(processes, kind, Path(path).parent)
     batch_norm.synchronise = lambda layers, _: layers  # to show that the comparison can fail
     with parallel.start("data") as processes:
         found["data without synchronised batch norm"] = train(processes, CASES[0])

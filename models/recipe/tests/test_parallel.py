@@ -76,6 +76,14 @@ class TwoProcesses(unittest.TestCase):
                 for what in ("weights", "average"):
                     torch.testing.assert_close(resumed[what], whole[what], rtol=0, atol=0)
 
+    def test_the_recipes_own_loop(self):
+        with tempfile.TemporaryDirectory() as folder, parallel.start("none") as processes:
+            wanted = worker.recipes_loop(processes, "none", Path(folder))
+        for kind in ("data", "model"):
+            with self.subTest(kind):
+                self.assertLess(weight_difference(self.found[kind, "recipe"], wanted), TOLERANCE[torch.float32][1])
+        self.assertEqual(set(self.found["pipeline", "recipe"]), set(wanted))
+
     def _check(self, kind: str, micro_batches: int):
         for case in worker.CASES:
             with self.subTest(kind=kind, network=case.network, element=case.element):

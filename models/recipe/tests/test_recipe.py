@@ -1,6 +1,7 @@
 """Checks of the recipe: `make test`."""
 
 import dataclasses
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -81,7 +82,8 @@ class Needs(unittest.TestCase):
         self.assertEqual(run.needs(read, run.Run("elpv-teacher", "1", 1)), [])
         self.assertEqual(run.needs(read, run.Run("elpv-mono", "2", 1)), [run.Run("elpv-base", "2", 1)])
         several = run.needs(read, run.Run("elpv-student", "3", 1))
-        self.assertEqual(len(set(several)), 15)
+        wanted = ("elpv-teacher", "elpv-mono", "elpv-poly")
+        self.assertEqual(several, [run.Run(name, "3", 1) for name in wanted])
 
 
 class Networks(unittest.TestCase):
@@ -139,7 +141,7 @@ class Networks(unittest.TestCase):
 
 
 class Distillation(unittest.TestCase):
-    HOW = experiment.Distil("t", (), 2, temperature=2.0, soft_share=0.7, features_weight=0.5)
+    HOW = experiment.Distil("t", (), 0.5, 2, temperature=2.0, soft_share=0.7, features_weight=0.5)
 
     def test_loss_is_that_of_its_formula(self):
         answer = torch.tensor([[0.5, 1.5], [1.0, -1.0]])
@@ -225,9 +227,24 @@ class Figures(unittest.TestCase):
         error = (found["high"] - found["low"]) / (2 * 1.96)
         self.assertAlmostEqual(error, np.std(spread), delta=0.1 * error)
 
-    def test_equal_scores_do_not_differ(self):
+    def test_equal_scores_do_not_differ_and_opposite_ones_do(self):
         found = figures.delong(self.one, self.one, self.truth)
         self.assertEqual((found["difference"], found["p"]), (0.0, 1.0))
+        right = np.array([0, 0, 1, 1])
+        found = figures.delong(right.astype(float), 1.0 - right, right)
+        self.assertEqual((found["difference"], found["p"]), (1.0, 0.0))
+
+    def test_delong_gives_what_the_daemon_is_held_to(self):
+        cases = json.loads((places.ROOT / "tests" / "fixtures" / "compare" / "cases.json").read_text())
+        for case in cases:
+            model, teacher = np.array(case["model"]), np.array(case["teacher"])
+            truth = np.array(case["defective"]).astype(int)
+            found = figures.delong(model, teacher, truth)
+            self.assertAlmostEqual(found["difference"], case["delong"]["difference"], delta=5e-5)
+            self.assertAlmostEqual(found["p"], case["delong"]["p"], delta=0.05 * case["delong"]["p"])
+            measured = figures.measure(model, truth)
+            for name, wanted in case["figures"].items():
+                self.assertAlmostEqual(measured[name], wanted, delta=5e-5, msg=name)
 
     def test_curves_add_up(self):
         found = figures.curves(self.one, self.truth)

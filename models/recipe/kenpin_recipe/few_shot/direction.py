@@ -84,5 +84,6 @@ class Direction:
             fresh.load_state_dict(torch.load(path, weights_only=True))
         else:
             train(fresh, self.bank, self.settings)
-            torch.save(fresh.state_dict(), path)
+            torch.save(fresh.state_dict(), path.with_suffix(".part"))
+            path.with_suffix(".part").rename(path)
         return fresh

@@ -40,7 +40,7 @@ def write(member: Member, model: onnx.ModelProto, test: list[Sample], fitted: di
         "labels": ["good", "defective"],
         "positive_label": "defective",
         "threshold": figures.THRESHOLD,
-        "test": {"kind": "all", **figures.measure(chance, truth), "auc_interval": figures.auc_interval(chance, truth)},
+        "test": {"kind": "all", **figures.judged(chance, truth)},
         "curves": figures.curves(chance, truth),
         "cost": {
             "bytes": (folder / FILE).stat().st_size,
