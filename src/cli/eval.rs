@@ -29,8 +29,8 @@ use crate::telemetry::Telemetry;
 
 /// Judge a labelled folder or list and print how well the verdicts agree with the truth.
 ///
-/// A folder holds `good/` and `defective/`; sub-folders and names that begin with a dot are passed over. A list is a CSV
-/// file with the columns `image` and `truth` (`good` or `defective`); every further column `sensor.key` becomes a value of
+/// A folder holds `good/` and `defective/` (or `bad/`); sub-folders and names that begin with a dot are passed over. A list is
+/// a CSV file with the columns `image` and `truth` (`good` or `defective`); every further column `sensor.key` becomes a value of
 /// that sensor's reading for the part.
 ///
 /// Exit code 1 when an image cannot be read or a model does not judge: the figures are then not those of the line.

@@ -1,4 +1,4 @@
-//! Labelled images: a folder with `good/` and `defective/`, or a CSV list.
+//! Labelled images: a folder with `good/` and `defective/` (or `bad/`), or a CSV list.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,10 +45,12 @@ pub(super) fn read(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelle
     Ok(set)
 }
 
-/// Every file in `good/` and `defective/`, in the order of the names; hidden files and sub-folders are passed over.
+/// Every file in `good/` and `defective/`, which may be called `bad/`, in the order of the names; hidden files and sub-folders
+/// are passed over.
 fn folder(path: &Path) -> anyhow::Result<Vec<Labelled>> {
     let mut set = Vec::new();
-    for (truth, defective) in [("good", false), ("defective", true)] {
+    let bad = ["defective", "bad"].into_iter().find(|name| path.join(name).is_dir()).unwrap_or("defective");
+    for (truth, defective) in [("good", false), (bad, true)] {
         let folder = path.join(truth);
         let entries = fs::read_dir(&folder)
             .with_context(|| format!("a labelled folder holds good/ and defective/; {}", folder.display()))?;

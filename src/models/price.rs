@@ -223,7 +223,9 @@ impl Price {
     /// Where this price lies below the state directory `state`.
     #[must_use]
     pub fn path(&self, state: &Path) -> PathBuf {
-        path(state, &self.model.sha256, &self.bench.board, &self.bench.provider)
+        let Bench { board, backend, provider, .. } = &self.bench;
+        // Another backend on the same processor has a price of its own.
+        path(state, &self.model.sha256, board, if backend == "tract" { backend } else { provider })
     }
 
     /// Reads a price.
@@ -259,7 +261,7 @@ impl Price {
     }
 }
 
-/// Where the price of a model file lies below the state directory `state`.
+/// Where the price of a model file lies below the state directory `state`; `provider` is `tract` where that backend ran.
 #[must_use]
 pub fn path(state: &Path, sha256: &str, board: &Name, provider: &str) -> PathBuf {
     state.join(FOLDER).join(format!("{sha256}-{board}-{provider}.toml"))

@@ -57,9 +57,10 @@ def read_elpv() -> list[Sample]:
 
 
 def read_folder(folder: Path) -> list[Sample]:
-    """All pictures in `good/` and `bad/` of a folder, in the order of their names."""
+    """All pictures in `good/` and `bad/` (or `defective/`) of a folder, in the order of their names."""
     samples = []
-    for name, probability in (("good", 0.0), ("bad", 1.0)):
+    bad = "defective" if (folder / "defective").is_dir() else "bad"
+    for name, probability in (("good", 0.0), (bad, 1.0)):
         if not (folder / name).is_dir():
             raise DataError(f"{folder} has no folder '{name}': want good/ and bad/ with pictures")
         paths = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in SUFFIXES)

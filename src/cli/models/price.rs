@@ -11,6 +11,7 @@ mod set;
 mod setting;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -125,6 +126,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     {
         bail!("--teacher is {teacher}, want the name of a model in {folder}");
     }
+    if let Some(teacher) = models.iter().find(|model| args.teacher.as_ref() == Some(&model.passport.name))
+        && let Some(why) = measure::unscored(teacher)
+    {
+        bail!("--teacher is {}, which gives the set no scores: {why}", teacher.passport.name);
+    }
     let (labelled, measured_set) = set::read(&args.setting.data)?;
     let yardstick = Yardstick {
         set: measured_set,
@@ -133,19 +139,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         false_reject_rate: args.false_reject_rate,
     };
     let (entries, failed) = measure_all(&models, &args.setting, labelled.len());
+    for why in &failed {
+        eprintln!("kenpin: {why}");
+    }
     let (teacher, mut notes) = teacher(args, &entries)?;
     notes.extend(unscored(&entries));
-    notes.extend(entries.iter().filter_map(|entry| hindered(entry.name(), &entry.measured)));
+    if args.setting.runtime().threads_per_session == 1 {
+        notes.extend(entries.iter().filter_map(|entry| hindered(entry.name(), &entry.measured)));
+    }
     let prices = prices(&entries, &yardstick, teacher, &args.setting)?;
+    let written = prices.iter().map(|price| price.write(&args.state)).collect::<Result<BTreeSet<_>, _>>()?;
+    let priced = failed.is_empty();
+    let report = Report { schema: "kenpin.prices/1", prices, notes, failed };
+    tell(args, &report, written.len())?;
+    // What was measured is told and kept, whatever becomes of these.
     if let Some(path) = &args.scores {
         write_scores(path, &labelled, &entries).with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    prices.iter().try_for_each(|price| price.write(&args.state).map(drop))?;
     if let Some(path) = &args.plot {
-        front::draw(&prices, path)?;
+        front::draw(&report.prices, path)?;
     }
-    let priced = failed.is_empty();
-    tell(args, Report { schema: "kenpin.prices/1", prices, notes, failed })?;
     if !findings.is_empty() {
         return Ok(check::report(&ConfigError::new(&folder.to_string(), findings)));
     }
@@ -196,7 +209,7 @@ fn unscored<'e>(entries: &'e [Entry<'_>]) -> impl Iterator<Item = String> + 'e {
     })
 }
 
-/// A sentence for a model on the processor that waited for it: something else ran, and its wall times are not its own.
+/// A sentence for a model on one thread of the processor that waited for it: something else ran, and its wall times are not its own.
 fn hindered(name: &Name, Measured { placement, cost, .. }: &Measured) -> Option<String> {
     let own = cost.cpu_ms / cost.wall_ms;
     let percent = 100.0 * (1.0 - own);
@@ -271,20 +284,18 @@ fn write_scores(path: &Path, set: &[Labelled], entries: &[Entry<'_>]) -> csv::Re
     Ok(rows.flush()?)
 }
 
-fn tell(args: &Args, report: Report) -> anyhow::Result<()> {
-    for why in &report.failed {
-        eprintln!("kenpin: {why}");
-    }
+/// Prints the report; `files` is how many prices were written: models with the same file share one.
+fn tell(args: &Args, report: &Report, files: usize) -> anyhow::Result<()> {
     if args.json {
-        return say(serde_json::to_string_pretty(&report)?);
+        return say(serde_json::to_string_pretty(report)?);
     }
     let Report { prices, notes, .. } = report;
     if !prices.is_empty() {
-        say(table::text(&prices))?;
+        say(table::text(prices))?;
     }
     for note in notes {
         say(format_args!("note: {note}"))?;
     }
     let folder = args.state.join(crate::models::price::FOLDER);
-    say(format_args!("{} prices in {}", prices.len(), folder.display()))
+    say(format_args!("{files} prices in {}", folder.display()))
 }

@@ -84,6 +84,15 @@ fn tell(told: &Told) -> anyhow::Result<()> {
     say(serde_json::to_string(told)?)
 }
 
+/// Why a model gives no scores that a set of good and defective parts can judge, by its passport alone.
+pub(super) fn unscored(model: &Model) -> Option<String> {
+    let passport = &model.passport;
+    if !passport.task.judges() {
+        return Some(format!("a model for {} says nothing of defects", passport.task.as_str()));
+    }
+    (passport.task.has_labels() && passport.labels.defects.is_empty()).then(|| "its labels name no defect".into())
+}
+
 fn measure(args: &Args) -> anyhow::Result<()> {
     let model = Model::load(&args.folder)?;
     let set = labelled::read(&args.setting.data, &[])?;
@@ -154,14 +163,7 @@ impl<'m> Bench<'m> {
 
     /// Why this model gives no scores that the set can judge.
     fn unscored(&self) -> Option<String> {
-        let passport = &self.model.passport;
-        if !passport.task.judges() {
-            return Some(format!("a model for {} says nothing of defects", passport.task.as_str()));
-        }
-        if passport.task.has_labels() && passport.labels.defects.is_empty() {
-            return Some("its labels name no defect".into());
-        }
-        self.tensors.as_ref().map(|_| "it wants more than a picture, or none".into())
+        unscored(self.model).or_else(|| self.tensors.as_ref().map(|_| "it wants more than a picture, or none".into()))
     }
 
     /// Prepares, runs and reads the answer once.

@@ -28,7 +28,8 @@ fn costs() -> Table {
 
 fn worths(prices: &[Price]) -> Table {
     let rate = prices.iter().find_map(|price| Some(price.worth.as_ref()?.false_reject_rate)).unwrap_or_default();
-    let escapes = format!("escapes at {} % false rejects", rate * 100.0);
+    // Rounded, for a hundred times 0.07 is a little above 7.
+    let escapes = format!("escapes at {} % false rejects", (rate * 1e6).round() / 1e4);
     super::super::table(&["worth (95 % interval)", "accuracy", "balanced", "ROC AUC", &escapes])
 }
 
