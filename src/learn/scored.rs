@@ -168,8 +168,7 @@ mod tests {
         }
 
         #[test]
-        fn a_part_that_counts_twice_is_two_parts((defective, scores) in set(), seed in any::<u64>()) {
-            let mut random = fastrand::Rng::with_seed(seed);
+        fn a_part_that_counts_twice_is_two_parts((defective, scores) in set()) {
             let twice: Vec<u32> = vec![2; scores.len()];
             let (mut many, mut theirs) = (Vec::new(), Vec::new());
             for place in 0..scores.len() * 2 {
@@ -180,8 +179,6 @@ mod tests {
             let whole = vec![1; many.len()];
             // A resample has as many parts as its set: the figure of `twice` is that of the set, doubled, over its pairs.
             prop_assert!((one.auc(&twice) / 4.0 - two.auc(&whole)).abs() < 1e-12);
-            let rate = random.f64();
-            prop_assert!(two.at_false_reject_rate(&whole, rate).escapes <= 1.0);
         }
 
         #[test]

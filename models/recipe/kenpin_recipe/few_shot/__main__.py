@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..data import DataError
 from ..places import EXPERIMENTS
+from .episodes import EpisodeError
 from .settings import SettingsError
 
 HELP = """\
@@ -25,7 +26,7 @@ def main() -> int:
         from . import run  # slow to import
 
         run.run(arguments.settings, arguments.threads, arguments.quick)
-    except (DataError, SettingsError) as error:
+    except (DataError, EpisodeError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -138,8 +138,10 @@ class Settings:
 
 def read(path: Path, quick: bool = False) -> Settings:
     """Read and check a settings file; with `quick`, what its table `[quick]` says instead holds."""
-    with path.open("rb") as file:
-        table = tomllib.load(file)
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as why:
+        raise SettingsError(f"{path} cannot be read: {why}") from why
     if (schema := table.pop("schema", None)) != SCHEMA:
         raise SettingsError(f"{path.name}: schema is {schema!r}, want \"{SCHEMA}\"")
     smaller = copy.deepcopy(table)
