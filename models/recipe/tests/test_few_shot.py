@@ -1,6 +1,7 @@
 """Quick checks of the few-shot comparison: the parts that have an answer to compare with."""
 
 import copy
+import json
 import math
 import tempfile
 import unittest
@@ -160,6 +161,13 @@ class Network(unittest.TestCase):
 
 
 class Folders(unittest.TestCase):
+    def test_figures_of_a_model_are_those_of_the_comparison(self):
+        rows = json.loads((MODELS / "elpv" / "few_shot.json").read_text())["rows"]
+        for old, new in (("mono", "poly"), ("poly", "mono")):
+            own = json.loads((MODELS / f"elpv-embedding-{old}" / "metrics.json").read_text())["few_shot"]
+            wanted = [r for r in rows if (r["method"], r["direction"]) == ("prototypical", f"{old}-to-{new}")]
+            self.assertEqual(own, wanted)
+
     def test_cards_are_those_that_would_be_written(self):
         for kind in ("mono", "poly"):
             folder = MODELS / f"elpv-embedding-{kind}"
