@@ -29,8 +29,7 @@ def execute(experiment: Experiment, places: Places, samples: list[Sample], run: 
         return
     network = networks.build(model, experiment.pixels)
     network.load_state_dict(torch.load(folder / "weights.pt", weights_only=True, map_location="cpu"))
-    shown = networks.Mirrored(network, model.size) if model.views > 1 else network
-    onnx_file.write(shown, model.size, experiment.pixels.channels, folder / "model.onnx")
+    onnx_file.write(network, model.size, experiment.pixels.channels, folder / "model.onnx")
     write_scores(folder, held_out, score.differences(folder / "model.onnx", held_out, experiment.pixels))
 
 

@@ -75,7 +75,6 @@ class Model:
     size: int  # pixels, width and height of the input
     blocks: int  # of lite0's sixteen, from the first
     hidden_share: float  # share of the hidden channels of each block that is kept
-    views: Literal[1, 4]  # mirrored views of a picture whose answers the exported model averages
     start: str  # "random", "imagenet" or the name of a model trained before
     frozen_blocks: int  # blocks of lite0 that keep their starting weights
     method: Literal["labels", "soft", "several", "features"]  # what is learned from; see `distil.py`
@@ -172,5 +171,5 @@ def _build(kind: type, table: dict, where: str):
         raise ExperimentError(f"{where}: missing key {', '.join(missing)}")
     for key, value in table.items():
         if get_origin(wanted[key]) is Literal and value not in get_args(wanted[key]):
-            raise ExperimentError(f"{where}.{key} is {value!r}, want one of {', '.join(map(str, get_args(wanted[key])))}")
+            raise ExperimentError(f"{where}.{key} is {value!r}, want one of {', '.join(get_args(wanted[key]))}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})

@@ -111,23 +111,6 @@ class Plain(nn.Module):
         return self.decide(self.features(images))
 
 
-class Mirrored(nn.Module):
-    """A trained network that answers with the mean logits of a picture, its mirror images and its half turn.
-
-    One picture [1, c, h, w] becomes a batch of four. Mirrored by gathering, which every runtime knows.
-    """
-
-    def __init__(self, network: nn.Module, size: int):
-        super().__init__()
-        self.network = network
-        self.register_buffer("backwards", torch.arange(size - 1, -1, -1), persistent=False)
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        flipped = image.index_select(2, self.backwards)
-        views = torch.cat([image, flipped])
-        return self.network(torch.cat([views, views.index_select(3, self.backwards)])).mean(0, keepdim=True)
-
-
 def build(model: Model, pixels: Pixels) -> nn.Module:
     """The untrained network of `model`; lite0 carries its ImageNet weights already."""
     if model.network == "plain":

@@ -17,7 +17,7 @@ from .data import ELPV_KINDS, Sample
 from .experiment import Experiment, ExperimentError, Model
 from .places import Places
 
-NO_PART_OF_TRAINING = ("name", "tier", "description", "folds", "seeds", "views")
+NO_PART_OF_TRAINING = ("name", "tier", "description", "folds", "seeds")
 LABELS = {"kind": ELPV_KINDS, "defect": ("good", "defective")}
 
 

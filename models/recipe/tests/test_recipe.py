@@ -120,19 +120,6 @@ class Networks(unittest.TestCase):
             with torch.inference_mode():
                 np.testing.assert_allclose(answer, network(image).numpy(), atol=1e-4)
 
-    def test_mirrored_file_answers_with_the_mean_of_four_views(self):
-        network, image = networks.Plain(1).eval(), torch.randn(1, 1, 32, 32)
-        with tempfile.TemporaryDirectory() as out:
-            one, four = Path(out) / "one.onnx", Path(out) / "four.onnx"
-            onnx_file.write(network, 32, 1, one)
-            onnx_file.write(networks.Mirrored(network, 32), 32, 1, four)
-            self.assertEqual(onnx_file.multiply_adds(four), 4 * onnx_file.multiply_adds(one))
-            self.assertNotIn("Slice", onnx_file.operators(four))
-            (answer,) = score.opened(four).run(None, {onnx_file.INPUT: image.numpy()})
-        with torch.inference_mode():
-            views = torch.cat([image, image.flip(2), image.flip(3), image.flip(2, 3)])
-            np.testing.assert_allclose(answer, network(views).mean(0, keepdim=True).numpy(), atol=1e-5)
-
     def test_multiply_adds_are_those_of_the_layers(self):
         with tempfile.TemporaryDirectory() as out:
             path = Path(out) / "model.onnx"

@@ -60,7 +60,6 @@ network = "plain"
 size = 32
 blocks = 16
 hidden_share = 1.0
-views = 1
 start = "random"
 frozen_blocks = 0
 method = "labels"
