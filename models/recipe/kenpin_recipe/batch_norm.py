@@ -30,9 +30,7 @@ class SynchronisedBatchNorm(_BatchNorm):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         if not self.training:
-            return F.batch_norm(
-                images, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
+            return F.batch_norm(images, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         mean, variance, count = _statistics(images)
         with torch.no_grad():
             self.num_batches_tracked += 1

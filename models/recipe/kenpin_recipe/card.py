@@ -51,7 +51,7 @@ def _figures(told: dict) -> str:
     low, high = row["auc_interval"]
     lines = [
         f"Measured with ONNX Runtime on this file, on test parts that had no share in its training; it answers "
-        f"\"{told['positive_label']}\" above {told['threshold']}.",
+        f'"{told["positive_label"]}" above {told["threshold"]}.',
         "",
         "| test parts | n | accuracy | balanced accuracy | AUC (95 % interval) | escapes at 5 % false rejects |",
         "|---|---|---|---|---|---|",

@@ -68,4 +68,6 @@ def _start(experiment: Experiment, places: Places, model: Model, run: Run, netwo
         raise ExperimentError(f"{model.name} starts from {model.start}, fold {run.fold}, which is not trained yet")
     weights = torch.load(folder / "weights.pt", weights_only=True, map_location="cpu")
     if not networks.take_over(network, weights):
-        raise ExperimentError(f"{model.name} cannot start from {model.start}: no weight of it has the same name and shape")
+        raise ExperimentError(
+            f"{model.name} cannot start from {model.start}: no weight of it has the same name and shape"
+        )

@@ -106,7 +106,9 @@ class Experiment:
     dataset: str
     licence: str  # of the data and so of what learns from it, as an SPDX expression
     seed: int
-    parallel: Literal["none", "data", "model", "pipeline"]  # how several processes share one training; see `parallel.py`
+    parallel: Literal[
+        "none", "data", "model", "pipeline"
+    ]  # how several processes share one training; see `parallel.py`
     split: Split
     pixels: Pixels
     augment: Augment
@@ -156,7 +158,9 @@ def read(path: Path) -> Experiment:
     found = _build(Experiment, {"file": path.name, **table}, path.name)
     for model in found.models:
         if model.method != "labels" and model.tier not in ("student", "trial"):
-            raise ExperimentError(f"models.{model.name}.method is {model.method!r}: a {model.tier} learns from labels only")
+            raise ExperimentError(
+                f"models.{model.name}.method is {model.method!r}: a {model.tier} learns from labels only"
+            )
     for name in found.distil.specialists:
         found.model(name)
     return found

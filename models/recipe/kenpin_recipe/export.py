@@ -26,7 +26,9 @@ def models(experiment: Experiment, places: Places, samples: list[Sample], chosen
         _folder(experiment, places, samples, model, shipped, model.name, model.description)
         for integer in experiment.integers:
             if integer.parent == model.name:
-                _folder(experiment, places, samples, model, as_integer(integer, shipped), integer.name, integer.description)
+                _folder(
+                    experiment, places, samples, model, as_integer(integer, shipped), integer.name, integer.description
+                )
 
 
 def as_integer(integer: Integer, parent: Run) -> Run:

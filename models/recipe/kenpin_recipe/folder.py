@@ -8,7 +8,7 @@ from . import experiment as experiments
 from . import export, split, work
 from .data import Sample, colour_of, read_folder
 from .experiment import Experiment
-from .places import EXPERIMENTS, Places, apart
+from .places import EXPERIMENTS, apart
 
 FEWEST_STEPS = 400  # of training: with few pictures there are more epochs
 

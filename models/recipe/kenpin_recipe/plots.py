@@ -49,9 +49,7 @@ def of_report(report: dict, path: Path) -> None:
     rows = sorted(report["front"], key=lambda row: row["multiply_adds"])
     for row in rows:
         auc, (low, high) = row["pooled"]["auc"], row["pooled"]["auc_interval"]
-        axes.errorbar(
-            row["multiply_adds"] / 1e6, auc, [[auc - low], [high - auc]], fmt="o", color=BLUE, capsize=2
-        )
+        axes.errorbar(row["multiply_adds"] / 1e6, auc, [[auc - low], [high - auc]], fmt="o", color=BLUE, capsize=2)
         axes.annotate(row["name"], (row["multiply_adds"] / 1e6, auc), (5, 5), textcoords="offset points", fontsize=8)
     best, front = 0.0, []
     for row in rows:

@@ -126,9 +126,15 @@ def _cross_validation(experiment: Experiment, table: Table, members) -> dict:
 
 def over_folds(experiment: Experiment, table: Table, chance: np.ndarray) -> dict:
     """Mean and deviation over the folds of accuracy and AUC, and figures of all samples at once."""
-    each = [figures.measure(chance[table.folds == fold], table.truth[table.folds == fold]) for fold in split.folds(experiment)]
+    each = [
+        figures.measure(chance[table.folds == fold], table.truth[table.folds == fold])
+        for fold in split.folds(experiment)
+    ]
     return {
-        **{key: figures.mean_sd([row[key] for row in each]) for key in ("accuracy", "balanced_accuracy", "auc", "escapes")},
+        **{
+            key: figures.mean_sd([row[key] for row in each])
+            for key in ("accuracy", "balanced_accuracy", "auc", "escapes")
+        },
         "pooled": figures.judged(chance, table.truth),
     }
 
@@ -201,7 +207,11 @@ def _students(experiment: Experiment, places: Places, table: Table) -> list[dict
 def _front(experiment: Experiment, places: Places, table: Table) -> list[dict]:
     """Cost and worth of every rung of the general member."""
     return [
-        {"name": name, **_cost(experiment, places, name), "pooled": _pooled_figures(table, _pooled(experiment, places, table, name))}
+        {
+            "name": name,
+            **_cost(experiment, places, name),
+            "pooled": _pooled_figures(table, _pooled(experiment, places, table, name)),
+        }
         for name, _, _ in _rungs(experiment)
     ]
 

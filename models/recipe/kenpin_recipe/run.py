@@ -1,7 +1,8 @@
 """One run: a model, trained for one fold with one seed; which runs it needs, and its scores on what was held out.
 
-A run's folder holds `settings.sha256`, `history.csv`, `run.json`, `weights.pt`, `model.onnx` and, last of all, `scores.csv`: a run that
-has its scores is finished and is not done again; without its scores alone, it is exported and scored again.
+A run's folder holds `settings.sha256`, `history.csv`, `run.json`, `weights.pt`, `model.onnx` and, last of all,
+`scores.csv`: a run that has its scores is finished and is not done again; without its scores alone, it is exported and
+scored again.
 """
 
 import csv

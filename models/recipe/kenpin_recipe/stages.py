@@ -49,7 +49,7 @@ def stage(network: nn.Module, index: int, stages: int) -> Stage:
     every = _pieces(network)
     if len(every) < stages:
         raise ExperimentError(
-            f"parallel = \"pipeline\": {type(network).__name__} has {len(every)} pieces, too few for {stages} processes"
+            f'parallel = "pipeline": {type(network).__name__} has {len(every)} pieces, too few for {stages} processes'
         )
     return Stage(every[index * len(every) // stages : (index + 1) * len(every) // stages])
 
@@ -60,7 +60,7 @@ def _pieces(network: nn.Module) -> list[Piece]:
         return _lite0(network)
     if isinstance(network, Plain):
         return _plain(network)
-    raise ExperimentError(f"parallel = \"pipeline\" can cut Lite0 and Plain, not {type(network).__name__}")
+    raise ExperimentError(f'parallel = "pipeline" can cut Lite0 and Plain, not {type(network).__name__}')
 
 
 def _lite0(network: Lite0) -> list[Piece]:

@@ -3,37 +3,49 @@
 
 def of_report(report: dict) -> str:
     """Headings and tables: members over the folds and on the test list, students, ways of teaching, schedules."""
-    return "\n\n".join(
-        [
-            "# Figures of the ELPV models",
-            "Written by `models/recipe` from `report.json`; do not edit by hand. Members called sensor read **simulated** text.",
-            "## Five folds",
-            "Every cell is judged once, by a model that has not seen it. Mean and standard deviation over the folds; "
-            "escapes are the defective cells that pass where at most 5 % of the good ones are rejected. Choices were tried "
-            "on the training list, which four of the folds are made of, so the test list below is the cleaner judge.",
-            _members(report["cross_validation"]),
-            "## The test list",
-            f"The last fold: the models in this folder on the {report['folds'][-1]['n']} test cells.",
-            _test(report["split"]),
-            "## Students",
-            "AUC over the runs (folds, each with its own teacher), and on all cells at once, with the difference to the "
-            "teacher on the same cells (DeLong).",
-            _students(report["students"]),
-            "![cost and worth](front.svg)",
-            "## Ways of teaching",
-            "The same student taught otherwise, all else equal; the difference to labels alone on the same cells (DeLong).",
-            _teaching(report["teaching"]),
-            "## Schedules of the learning rate",
-            "The smallest student on the validation list.",
-            _table(["schedule", "AUC", "runs"], [[r["schedule"], _spread(r["auc"]), r["auc"]["runs"]] for r in report["schedules"]]),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Figures of the ELPV models",
+                "Written by `models/recipe` from `report.json`; do not edit by hand. Members called sensor read **simulated** text.",
+                "## Five folds",
+                "Every cell is judged once, by a model that has not seen it. Mean and standard deviation over the folds; "
+                "escapes are the defective cells that pass where at most 5 % of the good ones are rejected. Choices were tried "
+                "on the training list, which four of the folds are made of, so the test list below is the cleaner judge.",
+                _members(report["cross_validation"]),
+                "## The test list",
+                f"The last fold: the models in this folder on the {report['folds'][-1]['n']} test cells.",
+                _test(report["split"]),
+                "## Students",
+                "AUC over the runs (folds, each with its own teacher), and on all cells at once, with the difference to the "
+                "teacher on the same cells (DeLong).",
+                _students(report["students"]),
+                "![cost and worth](front.svg)",
+                "## Ways of teaching",
+                "The same student taught otherwise, all else equal; the difference to labels alone on the same cells (DeLong).",
+                _teaching(report["teaching"]),
+                "## Schedules of the learning rate",
+                "The smallest student on the validation list.",
+                _table(
+                    ["schedule", "AUC", "runs"],
+                    [[r["schedule"], _spread(r["auc"]), r["auc"]["runs"]] for r in report["schedules"]],
+                ),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _members(rows: dict) -> str:
     head = ["member", "accuracy", "balanced accuracy", "AUC", "escapes", "AUC, all cells"]
     keys = ("accuracy", "balanced_accuracy", "auc", "escapes")
-    return _table(head, [[_named(name, row), *(_spread(row[key]) for key in keys), _interval(row["pooled"])] for name, row in rows.items()])
+    return _table(
+        head,
+        [
+            [_named(name, row), *(_spread(row[key]) for key in keys), _interval(row["pooled"])]
+            for name, row in rows.items()
+        ],
+    )
 
 
 def _test(rows: dict) -> str:
@@ -41,14 +53,29 @@ def _test(rows: dict) -> str:
     return _table(
         head,
         [
-            [_named(name, r), f"{r['accuracy']:.4f}", f"{r['balanced_accuracy']:.4f}", _interval(r), f"{r['escapes']:.4f}"]
+            [
+                _named(name, r),
+                f"{r['accuracy']:.4f}",
+                f"{r['balanced_accuracy']:.4f}",
+                _interval(r),
+                f"{r['escapes']:.4f}",
+            ]
             for name, r in rows.items()
         ],
     )
 
 
 def _students(rows: list[dict]) -> str:
-    head = ["student", "million multiply-adds", "share of the teacher's", "kB", "AUC", "AUC, all cells", "less teacher", "less parent"]
+    head = [
+        "student",
+        "million multiply-adds",
+        "share of the teacher's",
+        "kB",
+        "AUC",
+        "AUC, all cells",
+        "less teacher",
+        "less parent",
+    ]
     return _table(
         head,
         [

@@ -115,7 +115,11 @@ class Training:
     def _resume(self) -> list[dict]:
         """Go on from the checkpoint, if rank 0 has one: the history so far."""
         path = self.folder / "checkpoint.pt"
-        kept = torch.load(path, weights_only=True, map_location="cpu") if self.processes.rank == 0 and path.is_file() else None
+        kept = (
+            torch.load(path, weights_only=True, map_location="cpu")
+            if self.processes.rank == 0 and path.is_file()
+            else None
+        )
         kept = self.processes.share(kept)
         if kept is None:
             return []

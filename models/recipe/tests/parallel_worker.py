@@ -1,6 +1,6 @@
 """One of the processes that `test_parallel.py` starts by `torchrun`: trains every case, rank 0 writes what came out.
 
-    torchrun --standalone --nproc-per-node 2 parallel_worker.py FILE
+torchrun --standalone --nproc-per-node 2 parallel_worker.py FILE
 """
 
 import sys
@@ -109,7 +109,9 @@ def main(path: str) -> None:
     for kind in ("data", "model", "pipeline"):
         with parallel.start(kind, MICRO_BATCHES) as processes:
             for case in CASES:
-                found[kind, case.network, str(case.element)] = train(processes, case, kept if case is CASES[-1] else None)
+                found[kind, case.network, str(case.element)] = train(
+                    processes, case, kept if case is CASES[-1] else None
+                )
             found[kind, "resumed"] = train(processes, CASES[-1], go_on=kept)
             found[kind, "recipe"] = recipes_loop(processes, kind, Path(path).parent)
     batch_norm.synchronise = lambda layers, _: layers  # to show that the comparison can fail

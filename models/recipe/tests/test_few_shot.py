@@ -35,7 +35,7 @@ class Settings(unittest.TestCase):
         self.assertIn("tasks.imaging: dusk, want some of as-is, dark", dusk)
 
     def test_another_schema_is_refused(self):
-        self.assertIn("want \"kenpin.few-shot/1\"", self.refused("kenpin.few-shot/1", "kenpin.few-shot/9"))
+        self.assertIn('want "kenpin.few-shot/1"', self.refused("kenpin.few-shot/1", "kenpin.few-shot/9"))
 
     def test_quick_is_smaller_and_kept_apart(self):
         full, quick = settings.read(FILE), settings.read(FILE, quick=True)

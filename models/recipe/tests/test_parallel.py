@@ -117,7 +117,7 @@ class BadInput(unittest.TestCase):
     def test_is_named(self):
         with self.assertRaisesRegex(ExperimentError, "one of none, data, model, pipeline, not 'both'"):
             parallel.start("both")
-        with self.assertRaisesRegex(ExperimentError, "\"data\" must be started by torchrun: RANK is not set"):
+        with self.assertRaisesRegex(ExperimentError, '"data" must be started by torchrun: RANK is not set'):
             parallel.start("data")
         with mock.patch.dict(os.environ, WORLD_SIZE="2"), self.assertRaisesRegex(ExperimentError, "on one process"):
             parallel.start("none")

@@ -102,7 +102,11 @@ class Networks(unittest.TestCase):
         optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
         network(torch.randn(4, 1, 64, 64)).square().sum().backward()
         optimiser.step()
-        changed = {name.split(".")[0] + name.split(".")[1] for name, v in network.state_dict().items() if not v.equal(before[name])}
+        changed = {
+            name.split(".")[0] + name.split(".")[1]
+            for name, v in network.state_dict().items()
+            if not v.equal(before[name])
+        }
         self.assertIn("blocks2", changed)
         self.assertFalse(changed & {"stem0", "stem1", "blocks0", "blocks1"})
 

@@ -44,7 +44,7 @@ def _blur(images: torch.Tensor, deviation: float) -> torch.Tensor:
     if deviation == 0:
         return images
     reach = math.ceil(3 * deviation)
-    line = torch.exp(-torch.arange(-reach, reach + 1.0) ** 2 / (2 * deviation**2))
+    line = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * deviation**2))
     line = line / line.sum()
     images = F.conv2d(F.pad(images, (reach, reach, 0, 0), mode="replicate"), line.view(1, 1, 1, -1))
     return F.conv2d(F.pad(images, (0, 0, reach, reach), mode="replicate"), line.view(1, 1, -1, 1))

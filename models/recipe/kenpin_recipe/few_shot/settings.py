@@ -143,7 +143,7 @@ def read(path: Path, quick: bool = False) -> Settings:
     except (OSError, tomllib.TOMLDecodeError) as why:
         raise SettingsError(f"{path} cannot be read: {why}") from why
     if (schema := table.pop("schema", None)) != SCHEMA:
-        raise SettingsError(f"{path.name}: schema is {schema!r}, want \"{SCHEMA}\"")
+        raise SettingsError(f'{path.name}: schema is {schema!r}, want "{SCHEMA}"')
     smaller = copy.deepcopy(table)
     _override(smaller, table.pop("quick", {}), "quick")  # checked in any case
     if quick:

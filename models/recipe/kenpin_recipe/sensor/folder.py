@@ -77,8 +77,7 @@ def _write_passport(member: Member, model: onnx.ModelProto, seed: int, folder: P
         tier="student",
         licence=LICENCE,
         origin=(
-            f"models/recipe, kenpin_recipe.sensor, ELPV training list, seed {seed}; {SIMULATED}, "
-            f"seed {simulation.SEED}"
+            f"models/recipe, kenpin_recipe.sensor, ELPV training list, seed {seed}; {SIMULATED}, seed {simulation.SEED}"
         ),
         labels=("good", "defective"),
     )
