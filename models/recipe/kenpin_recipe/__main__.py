@@ -16,8 +16,8 @@ Trains models and writes them as ONNX with passport, references, figures, plots 
 For an experiment file (all models of ELPV):
   split    make the fixed lists of test, training and validation samples (kept if they exist)
   train    train every model for every fold; goes on where it was interrupted
+  report   write out_of_fold.csv, report.json with its tables, and the front
   export   write the folders of the models of the last fold, and of their integers
-  report   write out_of_fold.csv, report.json and the front
   all      the four above, one after the other
 
 For a folder of your own, with pictures in good/ and bad/:
@@ -62,10 +62,10 @@ def _run(arguments: argparse.Namespace) -> None:
         work.train(experiment, where, samples, chosen, arguments.workers)
     if arguments.command in ("export", "report", "all"):
         export.integers(experiment, where, samples)
-    if arguments.command in ("export", "all"):
-        export.models(experiment, where, samples, [m for m in chosen if m in experiment.exported])
     if arguments.command in ("report", "all"):
         report.write(experiment, where, samples, folds.out_of_fold(experiment, where, samples))
+    if arguments.command in ("export", "all"):
+        export.models(experiment, where, samples, [m for m in chosen if m in experiment.exported])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m kenpin_recipe", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("split", "train", "export", "report", "all"):
+    for name in ("split", "train", "report", "export", "all"):
         command = commands.add_parser(name)
         command.add_argument("models", nargs="*", help="only these models (train and export); default: all")
         command.add_argument("--experiment", type=Path, default=EXPERIMENTS / "elpv.toml", help="experiment file")

@@ -18,18 +18,26 @@ METHODS = {
 
 
 def write(folder: Path) -> None:
-    """Write `README.md` of the model in `folder`."""
+    """Write `README.md` of the model in `folder`; the front of all models stands beside the folder, if there is one."""
     table, told = passport.read(folder), json.loads((folder / "metrics.json").read_text())
     sections = [
         f"# {table['name']}\n\n{table['description']}",
         _facts(table, told),
         f"## Figures\n\n{_figures(told)}",
+        *_front(folder, table),
         f"## Training\n\n{_training(told)}",
         f"## Limits\n\nMade for pictures like those it learned from; it knows nothing of anything else. {SAME_ORIGIN}",
         f"## Licence\n\n{_licence(folder, table)}",
         "*Written by `models/recipe` from `passport.toml` and `metrics.json`; do not edit by hand.*",
     ]
     (folder / "README.md").write_text("\n\n".join(sections) + "\n")
+
+
+def _front(folder: Path, table: dict) -> list[str]:
+    """Where the model stands among the others, for those that can stand in for each other."""
+    if table["tier"] not in ("teacher", "student") or not (folder.parent / "front.svg").is_file():
+        return []
+    return ["## Cost and worth\n\n![AUC over multiply-adds](../front.svg)\n\nAll figures: [`REPORT.md`](../REPORT.md)."]
 
 
 def _facts(table: dict, told: dict) -> str:
@@ -58,7 +66,7 @@ def _figures(told: dict) -> str:
         f"| {row['kind']} | {row['n']} | {row['accuracy']:.4f} | {row['balanced_accuracy']:.4f} "
         f"| {row['auc']:.4f} ({low:.4f} to {high:.4f}) | {row['escapes']:.4f} |",
         "",
-        f"![ROC, reliability and confusion]({plots.FILE})",
+        f"![ROC, reliability, confusion and training]({plots.FILE})",
     ]
     if told["positive_label"] == "defective" and told["worst_escapes"]:
         worst = ", ".join(f"{line['part']} ({line['score']:.3f})" for line in told["worst_escapes"])

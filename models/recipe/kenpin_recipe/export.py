@@ -1,5 +1,6 @@
 """From finished runs to model folders: ONNX, passport, references, figures, plots, card, licence."""
 
+import csv
 import hashlib
 import json
 import shutil
@@ -103,6 +104,7 @@ def _figures(experiment, model, folder, shipped, scores, fit, held_out, source) 
         "threshold": figures.THRESHOLD,
         "test": {"kind": model.kind, **figures.judged(chance, truth)},
         "curves": figures.curves(chance, truth),
+        "loss": _losses(source),
         "worst_escapes": [{"part": stem, "score": round(float(score), 4)} for score, stem in missed[:WORST]],
         "cost": cost(folder / FILE),
         "training": {
@@ -120,6 +122,15 @@ def _figures(experiment, model, folder, shipped, scores, fit, held_out, source) 
             "cpu_minutes": round(told["cpu_seconds"] / 60, 1),
         },
     }
+
+
+def _losses(source: Path) -> list[float]:
+    """The training's loss after each epoch; none of integers, which are not trained."""
+    path = source / "history.csv"
+    if not path.is_file():
+        return []
+    with path.open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
 def _hash_of_all(samples: list[Sample]) -> str:

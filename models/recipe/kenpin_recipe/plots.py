@@ -24,9 +24,14 @@ FILE = "plots.svg"
 
 
 def of_model(folder: Path) -> None:
-    """ROC, reliability diagram and confusion of one model, from its `metrics.json`."""
+    """ROC, reliability diagram, confusion and, where there is one, the training of one model, from its `metrics.json`."""
     told = json.loads((folder / "metrics.json").read_text())
-    figure, (roc, reliability, confusion) = plt.subplots(1, 3, figsize=(9, 3), layout="constrained")
+    losses = told.get("loss", [])
+    count = 4 if losses else 3
+    figure, (roc, reliability, confusion, *rest) = plt.subplots(1, count, figsize=(3 * count, 3), layout="constrained")
+    if losses:
+        rest[0].plot(range(1, len(losses) + 1), losses, "o-", color=BLUE, markersize=3)
+        rest[0].set(title="training", xlabel="epoch", ylabel="loss", ylim=(0, None))
     if "simulated" in told:
         figure.suptitle(told["simulated"], fontsize=8)
     curves = told["curves"]

@@ -63,6 +63,7 @@ def write(experiment: Experiment, places: Places, samples: list[Sample], further
     }
     few_shot = places.lists / "few_shot.json"
     report["few_shot"] = json.loads(few_shot.read_text())["rows"] if few_shot.is_file() else []
+    places.models.mkdir(parents=True, exist_ok=True)
     export.write_json(places.models / "report.json", report)
     plots.of_report(report, places.models / "front.svg")
     text = tables.of_report(report)

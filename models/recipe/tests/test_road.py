@@ -127,8 +127,8 @@ class Road(unittest.TestCase):
     def test_from_pictures_to_folders_and_report(self):
         self.train()
         export.integers(self.experiment, self.places, self.samples)
-        export.models(self.experiment, self.places, self.samples, list(self.experiment.exported))
         report.write(self.experiment, self.places, self.samples, {})
+        export.models(self.experiment, self.places, self.samples, list(self.experiment.exported))
         told = json.loads((self.places.models / "report.json").read_text())
         test = split.parts(self.experiment, self.places, self.samples, split.TEST).held_out
         for name in ("teacher", "student", "student-int8"):
@@ -145,6 +145,21 @@ class Road(unittest.TestCase):
         self.assertEqual(told["students"][1]["parent"], "student")
         self.assertEqual({row["method"] for row in told["teaching"]}, {"labels", "features"})
         self.assertIn("| student-int8 |", (self.places.models / "REPORT.md").read_text())
+        self.assertIn("(../front.svg)", (self.places.models / "student" / "README.md").read_text())
+        self.assertEqual(len(json.loads((self.places.models / "student" / "metrics.json").read_text())["loss"]), 3)
+
+    def test_any_onnx_file_may_teach(self):
+        self.train((self.experiment.model("teacher"),))
+        file = run.Run("teacher", "1", 1).folder(self.places) / FILE
+        own = self.folder / "mine.onnx"
+        own.write_bytes(file.read_bytes())
+        how = dataclasses.replace(self.experiment.distil, teacher=str(own))
+        student = dataclasses.replace(self.experiment.model("student"), folds="test", method="soft")
+        self.train((student,), models=(student,), distil=how)
+        self.assertTrue(run.Run("student", "test", 1).is_done(self.places))
+        asked = dataclasses.replace(self.experiment, distil=how)
+        with self.assertRaisesRegex(experiment.ExperimentError, "mine.onnx, which has no out-of-fold scores"):
+            report.write(asked, self.places, self.samples, {})
 
     def test_a_stopped_training_ends_as_one_that_was_not(self):
         teacher = (self.experiment.model("teacher"),)
