@@ -10,7 +10,7 @@ pipeline  each process holds consecutive pieces of the network; a batch runs thr
 
     with parallel.start(experiment.parallel) as processes:
         processes.prepare(network, loss)  # on the CPU, before the optimiser is made
-        optimiser = torch.optim.AdamW(processes.parameters(), lr=..., weight_decay=...)
+        optimiser = torch.optim.AdamW(..., lr=..., weight_decay=...)  # of processes.part
         chosen = schedule.make(model.schedule, optimiser, steps, processes.total)
         average = Average(processes.part, decay)  # of average.py
         for every epoch:
@@ -85,10 +85,6 @@ class OneProcess:
         """Take over `network`, which stands on the CPU, for training by `loss`, a mean over images."""
         self.part = network.to(self.device).train()
         self._loss = loss
-
-    def parameters(self) -> list[nn.Parameter]:
-        """What the optimiser of this process is to train."""
-        return [weights for weights in self.part.parameters() if weights.requires_grad]
 
     def step(self, images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Add the gradients of the loss over the whole batch; that loss, float [].

@@ -63,7 +63,7 @@ def train(processes: parallel.OneProcess, case: Case, keep: dict | None = None, 
     Puts what a resumed training needs into `keep` at half-way, or goes on from there with what is in `go_on`.
     """
     processes.prepare(network(case), F.cross_entropy)
-    optimiser = torch.optim.AdamW(processes.parameters(), lr=LEARNING_RATE)
+    optimiser = torch.optim.AdamW([w for w in processes.part.parameters() if w.requires_grad], lr=LEARNING_RATE)
     adapted = schedule.make("gradient", optimiser, STEPS, processes.total)
     average = Average(processes.part, DECAY)
     if go_on is not None:
