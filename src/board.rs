@@ -2,6 +2,7 @@
 //! stand in for a board.
 
 pub mod power;
+pub mod readings;
 
 use std::path::Path;
 

@@ -1,0 +1,67 @@
+//! What a board tells at one moment: temperatures, throttling, power, clocks. Plain values, for whoever decides by them.
+//!
+//! Every figure may be missing, for every file of the kernel may be: a sensor block that is switched off, a board that
+//! has no such part. What is absent is `None` or not in its list; it is never a zero.
+
+use std::collections::BTreeMap;
+
+/// All that was told at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Readings {
+    /// The thermal zones, in the order of their names.
+    pub zones: Vec<Zone>,
+    /// Zones that say they are being throttled now (`*-throttle-alert`), by zone: whether they do. Unreadable ones are absent.
+    pub alerts: BTreeMap<String, bool>,
+    /// Clocks that are held down by heat (`cpufreq-*` and `devfreq-*` cooling devices), in the order of their names.
+    pub caps: Vec<Cap>,
+    /// Over-current and under-voltage events since boot, by the kernel's name of the counter (`oc1`, `oc2`, `oc3`).
+    pub over_currents: BTreeMap<String, u64>,
+    /// Rails whose current stands above their critical limit now (`curr*_crit_alarm`), by label.
+    pub over_limit: Vec<String>,
+    /// Milliwatt that the board draws: the total rail, else the sum of the rails; `None` without a monitor or while one of
+    /// the rails cannot be read.
+    pub power_mw: Option<f64>,
+    /// The share of time the GPU worked, 0 to 1.
+    pub gpu_load: Option<f64>,
+    /// The GPU's clock.
+    pub gpu_clock: Option<Clock>,
+    /// The clocks of the processor's clusters, in the order of their first core.
+    pub cpu_clocks: Vec<Clock>,
+    /// The fan's drive, 0 to 1. At 1 it is no evidence of throttling.
+    pub fan: Option<f64>,
+    /// The power mode: its number in `/etc/nvpmodel.conf`. The highest is not the fastest.
+    pub power_mode: Option<u32>,
+}
+
+/// One thermal zone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Zone {
+    /// Its type in lower case without `-therm` or `-thermal`: `cpu`, `gpu`, `tj`.
+    pub name: String,
+    /// Degrees Celsius now; `None` while the sensor cannot be read or tells a value that no chip has.
+    pub celsius: Option<f64>,
+    /// Where the kernel begins to slow the board down: the highest passive trip; `None` where the zone has none that slows.
+    pub throttle_celsius: Option<f64>,
+    /// Where the kernel switches the board off: the lowest critical trip.
+    pub critical_celsius: Option<f64>,
+}
+
+/// One clock that heat may hold down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cap {
+    /// The cooling device's type, as `cpufreq-cpu0` or `devfreq-17000000.gpu`.
+    pub device: String,
+    /// Steps by which the clock is held down now; 0 is free.
+    pub steps: u32,
+    /// The most steps there are.
+    pub most: u32,
+}
+
+/// One clock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clock {
+    /// Hertz now.
+    pub hertz: f64,
+    /// The most it may have in this power mode.
+    pub most_hertz: f64,
+}
