@@ -53,6 +53,8 @@ pub struct App {
     desk: Arc<Desk>,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
+    /// The rung that is in force.
+    rung: watch::Receiver<usize>,
     broker: Option<EmbeddedBroker>,
     publisher: Option<JoinHandle<()>>,
     road_empty: CancellationToken,
@@ -80,7 +82,8 @@ impl App {
             tracing::warn!("no [mqtt] in the config: verdicts stay in the journal and nobody is told");
         }
         let desk = Arc::new(desk);
-        Ok(Self { settings, plan, telemetry, crew, desk, cameras, text, broker, publisher, road_empty })
+        let rung = watch::channel(0).1;
+        Ok(Self { settings, plan, telemetry, crew, desk, cameras, text, rung, broker, publisher, road_empty })
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -119,7 +122,7 @@ impl App {
         let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
         let settings = DispatchSettings::from(&self.settings);
         tracing::info!("ready: {} cameras, {} models", self.settings.cameras.len(), self.plan.models().len());
-        dispatch::run(inlets, settings, self.plan, door, self.telemetry, parts_in, stop.clone()).await;
+        dispatch::run(inlets, settings, self.plan, door, self.rung, self.telemetry, parts_in, stop.clone()).await;
 
         stop.cancel();
         let mut done = started.and(drained("infer", infer).await);

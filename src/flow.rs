@@ -269,6 +269,8 @@ pub struct Part {
     pub plan: Arc<Plan>,
     /// The route it takes; `None` when no route matches.
     pub route: Option<plan::RouteIndex>,
+    /// The rung it is judged on, counted from the heaviest; 0 where there is no ladder. It does not change on the way.
+    pub rung: usize,
 }
 
 /// Where a session really runs, recorded when it was made.
@@ -397,6 +399,8 @@ pub struct MemberAnswer {
 pub enum WalkEnd {
     /// At a panel, which has answered.
     Judged,
+    /// At a route whose parts nobody judges on the part's rung.
+    NotOnThisRung,
     /// Nowhere: no route matches the part.
     Unrouted,
     /// At a gate that was not sure enough, or whose answer leads nowhere.

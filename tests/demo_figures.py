@@ -5,9 +5,12 @@
 
 Standard library only, sharing nothing with Kenpin. Every figure must agree to the last digit with FOLDER/report.json, every
 test cell must have exactly one verdict with a score, sequence numbers must run from 1 without gaps, and the accuracy must be
-at least 0.85. No message may be degraded; with --fallback each must be, and every vote must come from tract.
+at least 0.85. Each vote and each answer of the gate must lie within 0.001 of what the training recipe wrote for the cell in
+models/elpv/out_of_fold.csv. No message may be degraded; with --fallback each must be, and every vote must come from tract.
 """
 import argparse
+import csv
+import io
 import json
 import math
 import pathlib
@@ -103,6 +106,30 @@ for name, answers in sorted(members.items()):
     agree(f"{name} parts", len(answers), reported.get("parts"))
     agree(f"{name} accuracy", share(right, len(answers)), reported.get("accuracy"))
     agree(f"{name} ROC AUC", auc([answer[:2] for answer in answers]), reported.get("auc"))
+
+recipe = {}
+for row in csv.DictReader(io.StringIO(read(root / "models/elpv/out_of_fold.csv"))):
+    if row["fold"] == "test":
+        recipe[row["rung"], row["part"]] = 1 / (1 + math.exp(-float(row["logit"])))
+
+
+def of_recipe(cell, vote):
+    """What the recipe wrote for this vote; a specialist's only where the recipe's gate chose it too."""
+    if vote["tier"] != "specialist":
+        return recipe[vote["model"], cell]
+    chosen = "elpv-poly" if recipe["elpv-gate", cell] > 0.5 else "elpv-mono"
+    return recipe["specialist", cell] if chosen == vote["model"] else None
+
+
+compared = [(vote["score"], of_recipe(cell, vote)) for cell, _, vote in votes]
+for cell, message in judged.items():
+    for gate in message["gates"]:
+        seen = {each["label"]: each["probability"] for each in gate["findings"]["classes"]}
+        compared.append((seen["poly"], recipe[gate["model"], cell]))
+compared = [abs(seen - wanted) for seen, wanted in compared if wanted is not None]
+print(f"{len(compared)} answers beside the recipe's: farthest {max(compared):.1e}")
+agree("answers off the recipe's", sum(difference > 1e-3 for difference in compared), 0)
+agree("votes not compared", len(compared) < 0.99 * len(votes), False)
 
 agree("degraded messages", sum(bool(message["degraded"]) for message in messages), len(messages) * arguments.fallback)
 agree("degraded, as reported", report["degraded"], len(messages) * arguments.fallback)

@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// The camera whose frames the images stand for; the config's only camera when not given.
     #[arg(long, value_parser = |text: &str| Name::new(text))]
     camera: Option<Name>,
+    /// The rung of the ladder to judge on; the heaviest when not given.
+    #[arg(long, value_parser = |text: &str| Name::new(text))]
+    rung: Option<Name>,
     /// A CSV file that gets a row for each judged image: `image`, `decision` (pass, reject, undecided) and `score`, empty
     /// where there is none.
     #[arg(long, value_name = "FILE")]
@@ -64,7 +67,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = Arc::new(check::plan(&args.config.display().to_string(), &settings, &models)?);
     let crew = Crew::open(&plan, &settings.runtime, Telemetry::default())?;
     tell_models(&crew);
-    let judged = runtime()?.block_on(judge_all(&set, &camera, &settings, &plan, &crew));
+    let line = Line { rung: rung(args, &plan)?, camera, settings: &settings, plan: &plan, crew: &crew };
+    let judged = runtime()?.block_on(line.judge_all(&set));
     if let Some(path) = &args.scores {
         write_scores(path, &set, &judged).with_context(|| format!("{} cannot be written", path.display()))?;
     }
@@ -129,62 +133,70 @@ fn camera(args: &Args, settings: &Settings) -> anyhow::Result<Name> {
     }
 }
 
-/// Judges the set, a few parts at once; `None` for an image that cannot be read, which is told.
-async fn judge_all(
-    set: &[Labelled],
-    camera: &Name,
-    settings: &Settings,
-    plan: &Arc<Plan>,
-    crew: &Crew,
-) -> Vec<Option<Judged>> {
-    let pool = Pool::new(settings.runtime.parts_in_flight);
-    let progress = ProgressBar::new(set.len() as u64);
-    let judged = futures::stream::iter(set).map(|labelled| async {
-        let judged = judge(labelled, camera, settings, plan, crew, &pool).await;
-        progress.inc(1);
-        judged.map_err(|error| progress.suspend(|| eprintln!("kenpin: {error:#}"))).ok()
-    });
-    let judged = judged.buffered(settings.runtime.parts_in_flight).collect().await;
-    progress.finish_and_clear();
-    judged
+/// The place of the rung to judge on.
+fn rung(args: &Args, plan: &Plan) -> anyhow::Result<usize> {
+    let Some(asked) = &args.rung else { return Ok(0) };
+    plan.rungs.iter().position(|rung| rung == asked).with_context(|| {
+        let known: Vec<&str> = plan.rungs.iter().map(Name::as_str).collect();
+        format!("{} has no rung {asked}; its ladder is [{}]", args.config.display(), known.join(", "))
+    })
 }
 
-/// One labelled image, from file to verdict.
-async fn judge(
-    labelled: &Labelled,
-    camera: &Name,
-    settings: &Settings,
-    plan: &Arc<Plan>,
-    crew: &Crew,
-    pool: &Pool,
-) -> anyhow::Result<Judged> {
-    // As the camera would decode it.
-    let scale = settings.cameras.get(camera).map_or(JpegScale::Whole, |told| {
-        let CameraSource::Replay(replay) = &told.source;
-        replay.jpeg_scale
-    });
-    let image = read_image(&labelled.image, scale, pool).map_err(anyhow::Error::msg);
-    let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
-    let now = Monotonic::now();
-    let frame = Frame { camera: camera.clone(), sequence: 0, captured: now, part: None, image };
-    let readings = labelled.readings(now);
-    let (recipe, unusable) = recipe(&settings.line, &readings);
-    let mut part = Part {
-        id: PartId::generate(),
-        id_given: false,
-        recipe,
-        captured: now,
-        joined: now,
-        frames: vec![Arc::new(frame)],
-        readings: Arc::new(readings),
-        notes: unusable.into_iter().collect(),
-        plan: Arc::clone(plan),
-        route: None,
-    };
-    part.route = route(&part, plan);
-    let walked = crew.walk(part).await;
-    let verdict = inspect::judge(&walked);
-    Ok(beside_truth(labelled.defective, &walked, &verdict))
+/// What judges.
+struct Line<'l> {
+    camera: Name,
+    rung: usize,
+    settings: &'l Settings,
+    plan: &'l Arc<Plan>,
+    crew: &'l Crew,
+}
+
+impl Line<'_> {
+    /// Judges the set, a few parts at once; `None` for an image that cannot be read, which is told.
+    async fn judge_all(&self, set: &[Labelled]) -> Vec<Option<Judged>> {
+        let pool = Pool::new(self.settings.runtime.parts_in_flight);
+        let progress = ProgressBar::new(set.len() as u64);
+        let judged = futures::stream::iter(set).map(|labelled| async {
+            let judged = self.judge(labelled, &pool).await;
+            progress.inc(1);
+            judged.map_err(|error| progress.suspend(|| eprintln!("kenpin: {error:#}"))).ok()
+        });
+        let judged = judged.buffered(self.settings.runtime.parts_in_flight).collect().await;
+        progress.finish_and_clear();
+        judged
+    }
+
+    /// One labelled image, from file to verdict.
+    async fn judge(&self, labelled: &Labelled, pool: &Pool) -> anyhow::Result<Judged> {
+        // As the camera would decode it.
+        let scale = self.settings.cameras.get(&self.camera).map_or(JpegScale::Whole, |told| {
+            let CameraSource::Replay(replay) = &told.source;
+            replay.jpeg_scale
+        });
+        let image = read_image(&labelled.image, scale, pool).map_err(anyhow::Error::msg);
+        let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
+        let now = Monotonic::now();
+        let frame = Frame { camera: self.camera.clone(), sequence: 0, captured: now, part: None, image };
+        let readings = labelled.readings(now);
+        let (recipe, unusable) = recipe(&self.settings.line, &readings);
+        let mut part = Part {
+            id: PartId::generate(),
+            id_given: false,
+            recipe,
+            captured: now,
+            joined: now,
+            frames: vec![Arc::new(frame)],
+            readings: Arc::new(readings),
+            notes: unusable.into_iter().collect(),
+            plan: Arc::clone(self.plan),
+            route: None,
+            rung: self.rung,
+        };
+        part.route = route(&part, self.plan);
+        let walked = self.crew.walk(part).await;
+        let verdict = inspect::judge(&walked);
+        Ok(beside_truth(labelled.defective, &walked, &verdict))
+    }
 }
 
 /// A verdict beside its truth.

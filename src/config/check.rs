@@ -3,6 +3,7 @@
 //! A function here tells what it finds and gives `None` where it cannot go on; the caller goes on with the next thing.
 //! Pure: the surroundings are handed in. Whether a path exists is for those who open it.
 
+mod ladder;
 mod routes;
 mod sources;
 
@@ -31,6 +32,7 @@ pub(super) fn settings(
     let sensors = sources::sensors(file, surroundings, findings);
     let models = models(file, surroundings);
     let routes = routes::routes(file, findings);
+    let ladder = ladder::ladder(file, findings);
     let runtime = runtime(&file.runtime, surroundings, findings);
     let images = file.images.as_ref().map(|images| Images {
         folder: surroundings.folder.join(&images.folder),
@@ -46,6 +48,7 @@ pub(super) fn settings(
         join: join(&file.join),
         models,
         routes,
+        ladder,
         runtime,
         journal: Journal {
             path: surroundings.folder.join(&file.journal.path),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Backend, Provider};
 use crate::name::Name;
 
-pub use routes::{Condition, Fusion, Gate, Member, Read, Route};
+pub use routes::{Condition, Fusion, Gate, Member, Read, Route, Rung};
 pub use sources::{Camera, CameraKind, Pace, Sensor, SensorKind};
 
 /// The configuration of Kenpin. Relative paths are relative to the folder of the main file.
@@ -45,6 +45,10 @@ pub struct File {
     /// The ways a part can go, each as `[[routes]]`, tried in this order.
     #[schemars(required, length(min = 1, max = 256))]
     pub routes: Option<Vec<Route>>,
+    /// The rungs of this board, each as `[[ladder]]`, heaviest first: on the first, routes judge with their own members.
+    /// Without it nothing changes when the board grows hot.
+    #[schemars(length(min = 2, max = 16))]
+    pub ladder: Option<Vec<LadderRung>>,
     /// What runs the models.
     #[serde(default)]
     pub runtime: Runtime,
@@ -118,6 +122,25 @@ pub struct Model {
     /// The folder with its `passport.toml`.
     #[schemars(required)]
     pub folder: Option<PathBuf>,
+}
+
+/// One rung of the ladder, with its price where the measured ones are not to be used.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LadderRung {
+    /// Its name.
+    #[schemars(required)]
+    pub rung: Option<Name>,
+    /// The share of parts that are judged right on it; without it the least of what the prices of its models say.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub accuracy: Option<f64>,
+    /// Milliseconds that the models need for a part; without it the sum of the prices of its models.
+    #[schemars(range(min = 0.0, max = 3_600_000.0))]
+    pub part_ms: Option<f64>,
+    /// Watt that the board draws beyond idling while it judges without a pause; without it what the prices say, where the
+    /// board tells its power, else an assumption that grows with `part_ms`.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub watts: Option<f64>,
 }
 
 /// What runs the models.

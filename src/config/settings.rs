@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
-pub use routes::{Condition, Crops, Member, Read, Route, Station, Statistic, Test, Thresholds, UnlessSure, WhenNone};
+pub use routes::{
+    Condition, Crops, Lighter, Member, Panel, Read, Route, Station, Statistic, Test, Thresholds, UnlessSure, WhenNone,
+};
 
 /// Everything the daemon was told, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,8 @@ pub struct Settings {
     pub models: BTreeMap<Name, PathBuf>,
     /// `[[routes]]`, in the order in which they are tried.
     pub routes: Vec<Route>,
+    /// `[[ladder]]`: the rungs of the board, heaviest first; empty where nothing is to change with heat.
+    pub ladder: Vec<LadderRung>,
     /// `[runtime]`: what runs the models.
     pub runtime: Runtime,
     /// `[journal]`: where verdicts are kept.
@@ -228,6 +232,19 @@ pub struct Join {
     pub waiting_readings: usize,
     /// How many parts may be open at once; beyond it free-running cameras wait and the oldest part is closed.
     pub open_parts: usize,
+}
+
+/// One rung of the ladder, with what was told of its price.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LadderRung {
+    /// Its name.
+    pub name: Name,
+    /// The share of parts that are judged right on it, 0 to 1.
+    pub accuracy: Option<f64>,
+    /// Seconds that the models need for a part.
+    pub part_seconds: Option<f64>,
+    /// Watt beyond idling while it judges without a pause.
+    pub watts: Option<f64>,
 }
 
 /// What runs the models.

@@ -36,7 +36,7 @@ fn a_first_file_is_small_and_the_rest_has_defaults() {
     let CameraSource::Replay(replay) = &top.source;
     assert_eq!(replay.path, Path::new("line/parts"), "relative to the folder of the file");
     assert_eq!(settings.join.window, Duration::from_millis(250));
-    let Station::Panel { members, thresholds, .. } = &settings.routes[0].station else { panic!("not a panel") };
+    let Station::Panel(Panel { members, thresholds, .. }) = &settings.routes[0].station else { panic!("not a panel") };
     assert!(members[0].required);
     assert_eq!(*thresholds, Thresholds { reject_from: 0.5, pass_below: 0.5 });
     assert_eq!(settings.journal.max_bytes, 1024 * 1024 * 1024);
@@ -211,4 +211,42 @@ fn the_schema_describes_every_key_and_knows_no_null() {
             assert!(property.get("description").is_some(), "{key} is not described");
         }
     }
+}
+
+/// The small file with a ladder of three rungs, and what its route says of them.
+fn laddered(rungs: &str) -> Result<Settings, ConfigError> {
+    let ladder =
+        "[[ladder]]\nrung = \"full\"\n[[ladder]]\nrung = \"student\"\npart_ms = 2.5\n[[ladder]]\nrung = \"nobody\"\n";
+    read(&[("kenpin.toml", &format!("{SMALL}{rungs}\n{ladder}"))])
+}
+
+#[test]
+fn a_route_says_who_judges_on_each_rung() {
+    let student = "rungs.student = { members = [{ model = \"scratches\" }], reject_from = 0.3 }";
+    let settings = laddered(&format!("{student}\nrungs.nobody = {{ undecided = true }}")).unwrap();
+    let named: Vec<_> = settings.ladder.iter().map(|rung| rung.name.as_str()).collect();
+    assert_eq!((named, settings.ladder[1].part_seconds), (vec!["full", "student", "nobody"], Some(0.0025)));
+    let [Lighter::Panel(student), Lighter::Undecided] = settings.routes[0].lighter.as_slice() else { panic!("two") };
+    assert_eq!(student.thresholds, Thresholds { reject_from: 0.3, pass_below: 0.3 });
+    assert!(read(&[("kenpin.toml", SMALL)]).unwrap().routes[0].lighter.is_empty());
+}
+
+#[test]
+fn a_rung_that_nobody_speaks_of_or_that_is_not_there_is_told() {
+    let told = |rungs: &str| {
+        let found = laddered(rungs).unwrap_err().into_findings();
+        found.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("; ")
+    };
+    let whole = "rungs.student = { undecided = true }\nrungs.nobody = { undecided = true }\n";
+    let missing = told("rungs.nobody = { undecided = true }");
+    assert!(missing.contains("no `student`, though the ladder has that rung"), "{missing}");
+    let unknown = told(&format!("{whole}rungs.half = {{ undecided = true }}"));
+    assert!(unknown.ends_with("stands for no rung of the ladder"), "{unknown}");
+    let first = told(&format!("{whole}rungs.full = {{ undecided = true }}"));
+    assert!(first.ends_with("stands for the first rung"), "{first}");
+    let both = "{ undecided = true, members = [{ model = \"scratches\" }] }";
+    let both = told(&format!("rungs.nobody = {{ undecided = true }}\nrungs.student = {both}"));
+    assert!(both.contains("who would not be asked"), "{both}");
+    let neither = told("rungs.nobody = { undecided = true }\nrungs.student = { reject_from = 0.2 }");
+    assert!(neither.contains("has no `members`"), "{neither}");
 }

@@ -17,7 +17,7 @@ pub use recipe::recipe;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -70,12 +70,13 @@ impl From<&config::Settings> for DispatchSettings {
 }
 
 /// Runs the stage until every camera has ended and every open part is closed, or until `stop`: then open parts are
-/// closed at once, with what has come, and sent on.
+/// closed at once, with what has come, and sent on. Each part is judged on the `rung` that is in force when it is routed.
 pub async fn run(
     inlets: Inlets,
     settings: DispatchSettings,
     plan: Arc<Plan>,
     door: Arc<dyn Admission>,
+    rung: watch::Receiver<usize>,
     telemetry: Telemetry,
     out: mpsc::Sender<Part>,
     stop: CancellationToken,
@@ -83,7 +84,7 @@ pub async fn run(
     let Inlets { frames, mut readings, triggers } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
     let (clock, line) = (Clock::start(), settings.line);
-    let mut desk = Desk { joiner, clock, line, plan, door, telemetry, out, triggers };
+    let mut desk = Desk { joiner, clock, line, plan, rung, door, telemetry, out, triggers };
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
     while desk.take_held(&mut cameras).await && (cameras.any_left() || desk.joiner.has_open()) {
@@ -147,6 +148,7 @@ struct Desk {
     clock: Clock,
     line: config::Line,
     plan: Arc<Plan>,
+    rung: watch::Receiver<usize>,
     door: Arc<dyn Admission>,
     telemetry: Telemetry,
     out: mpsc::Sender<Part>,
@@ -285,7 +287,10 @@ impl Desk {
         notes.extend(unusable);
         let plan = Arc::clone(&self.plan);
         let readings = Arc::new(readings);
-        let mut part = Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None };
+        // The order in force now holds for the whole way of this part.
+        let rung = *self.rung.borrow();
+        let mut part =
+            Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None, rung };
         part.route = if looks_at_pixels(&self.plan) {
             let seen = part.clone();
             let chosen = tokio::task::spawn_blocking(move || route(&seen, &seen.plan)).await;

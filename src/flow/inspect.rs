@@ -9,7 +9,7 @@ mod maps;
 mod votes;
 
 use crate::config::Thresholds;
-use crate::flow::plan::{Panel, Plan, Station};
+use crate::flow::plan::{Panel, Plan};
 use crate::flow::verdict::{Decision, FusedDetection, Reason, Verdict, Vote};
 use crate::flow::{ClassScore, MemberAnswer, WalkEnd, Walked};
 use crate::fusion::{Fused, Over};
@@ -20,8 +20,10 @@ use votes::{Voice, required_failure, vote};
 #[must_use]
 pub fn judge(walked: &Walked) -> Verdict {
     let plan = &*walked.part.plan;
-    match (&walked.end, walked.path.last().map(|&last| &plan.route(last).station)) {
-        (WalkEnd::Judged, Some(Station::Panel(panel))) => judge_panel(plan, panel, &walked.answers),
+    let rung = walked.part.rung;
+    match (&walked.end, walked.path.last().and_then(|&last| plan.panel(last, rung))) {
+        (WalkEnd::Judged, Some(panel)) => judge_panel(plan, panel, &walked.answers),
+        (WalkEnd::NotOnThisRung, _) => unjudged(Reason::NotOnThisRung { rung: plan.rungs.get(rung).cloned() }),
         (WalkEnd::GateUnsure { why }, _) => unjudged(Reason::GateUnsure { why: why.clone() }),
         (WalkEnd::GateFailed { why }, _) => unjudged(Reason::GateFailed { why: why.clone() }),
         (WalkEnd::ReadFailed { why }, _) => unjudged(Reason::ReadFailed { why: why.clone() }),

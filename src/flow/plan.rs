@@ -36,6 +36,8 @@ impl ModelIndex {
 /// Everything that decides how a part is judged.
 #[derive(Debug)]
 pub struct Plan {
+    /// The names of the rungs, heaviest first; empty where there is no ladder.
+    pub rungs: Vec<Name>,
     /// SHA-256 over routes, thresholds and model hashes, in hex: two verdicts with one plan hash were judged alike.
     pub hash: String,
     /// The models, in the order of their names.
@@ -55,6 +57,8 @@ pub struct Route {
     pub when: Vec<config::Condition>,
     /// What waits at its end.
     pub station: Station,
+    /// The panels that judge on the rungs below the first, in the order of the ladder; `None` where nobody does.
+    pub lighter: Vec<Option<Panel>>,
 }
 
 /// What waits at the end of a route.
@@ -164,7 +168,7 @@ impl Plan {
     /// A plan of `routes` without models, for tests of what happens before any model is asked.
     #[cfg(test)]
     pub(crate) fn without_models(routes: Vec<Route>) -> Self {
-        Self { hash: String::new(), models: Vec::new(), routes }
+        Self { rungs: Vec::new(), hash: String::new(), models: Vec::new(), routes }
     }
 
     /// The models, in the order of their names.
@@ -182,6 +186,18 @@ impl Plan {
     /// The routes with their indices, in the order in which they are tried.
     pub fn routes(&self) -> impl Iterator<Item = (RouteIndex, &Route)> {
         self.routes.iter().enumerate().map(|(index, route)| (RouteIndex(index), route))
+    }
+
+    /// The panel that judges at the end of a route on a rung, counted from the heaviest; `None` where nobody judges: it ends
+    /// at no panel, or the parts of this route stay undecided on that rung.
+    #[must_use]
+    pub fn panel(&self, route: RouteIndex, rung: usize) -> Option<&Panel> {
+        let route = self.route(route);
+        match (&route.station, rung.checked_sub(1)) {
+            (Station::Panel(panel), None) => Some(panel),
+            (Station::Panel(_), Some(below)) => route.lighter.get(below)?.as_ref(),
+            (Station::Gate(_) | Station::Read(_), _) => None,
+        }
     }
 
     /// The route at `index`.

@@ -113,6 +113,11 @@ pub enum Reason {
         /// The lowest score that rejects.
         reject_from: f64,
     },
+    /// The board cannot afford more than this rung, and on it nobody judges parts of this route.
+    NotOnThisRung {
+        /// The rung.
+        rung: Option<Name>,
+    },
     /// No route matches the part.
     Unrouted,
     /// A gate was not sure enough, or its answer leads nowhere.

@@ -24,12 +24,13 @@ fn name(text: &str) -> Name {
 /// A plan with one panel on which every model sits.
 fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Plan> {
     let seat = |model: &&str| config::Member::new(name(model));
-    let station = config::Station::Panel {
+    let station = config::Station::Panel(config::Panel {
         members: models.iter().map(seat).collect(),
         fusion: Fusion { rule: Rule::Mean, over: Over::Defect, boxes: None },
         thresholds: config::Thresholds { reject_from: 0.5, pass_below: 0.5 },
         deadline: None,
-    };
+    });
+    let only = config::Route { name: name("only"), when: vec![], by_gate_only: false, station, lighter: vec![] };
     let settings = Settings {
         device: name("device"),
         line: config::Line { recipe: name("recipe"), run: name("run"), recipe_key: None },
@@ -42,7 +43,8 @@ fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Pla
             open_parts: 1,
         },
         models: BTreeMap::new(),
-        routes: vec![config::Route { name: name("only"), when: vec![], by_gate_only: false, station }],
+        routes: vec![only],
+        ladder: vec![],
         runtime: runtime.clone(),
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
@@ -75,6 +77,7 @@ fn part(plan: &Arc<Plan>, level: u8) -> Part {
         notes: vec![],
         plan: Arc::clone(plan),
         route: plan.routes().next().map(|(index, _)| index),
+        rung: 0,
     }
 }
 

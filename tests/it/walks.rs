@@ -59,6 +59,7 @@ async fn walk(settings: Settings, frames: Vec<Arc<Frame>>) -> Walked {
         notes: Vec::new(),
         plan: Arc::clone(&plan),
         route: None,
+        rung: 0,
     };
     part.route = kenpin::flow::plan::choice::route(&part, &plan);
     crew.walk(part).await

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::clocks::Clocks;
 use super::floors;
-use crate::config::{Member, Settings, Station};
+use crate::config::{Member, Panel, Settings, Station};
 use crate::flow::Placement;
 use crate::learn::metrics::percentile;
 use crate::name::Name;
@@ -146,7 +146,7 @@ impl Figure {
 /// whole frames whatever others say.
 fn asked(settings: &Settings) -> Option<BTreeMap<Name, f64>> {
     let [route] = settings.routes.as_slice() else { return None };
-    let Station::Panel { members, .. } = &route.station else { return None };
+    let Station::Panel(Panel { members, .. }) = &route.station else { return None };
     if !route.when.is_empty() || members.iter().any(|member| member.crops.is_some() || member.unless_sure.is_some()) {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Checks routes: who judges, who picks the way, whether every way can be reached and comes to an end.
 
 mod conditions;
-mod members;
+pub(super) mod members;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::super::document::Path;
 use super::super::file;
 use super::super::findings::Findings;
 use super::super::settings::{Condition, Read, Route, Station};
-use super::{reference, stray};
+use super::{ladder, reference, stray};
 use crate::name::Name;
 
 /// A way from a gate to a route: from and to as places in the list, and the path of the key that says so.
@@ -57,8 +57,11 @@ fn route(told: &file::Route, table: &Path, file: &file::File, findings: &mut Fin
         .map(|(index, condition)| conditions::condition(condition, &table.then("when").then(index), file, findings))
         .collect();
     let station = station(told, table, file, findings);
+    let judges = told.members.is_some() && told.gate.is_none() && told.read.is_none();
+    let lighter = if judges { ladder::lighter(told, table, file, findings) } else { Some(Vec::new()) };
     let when = when.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Route { name: told.name.clone()?, when, by_gate_only: told.by_gate_only, station: station? })
+    let (name, by_gate_only) = (told.name.clone()?, told.by_gate_only);
+    Some(Route { name, when, by_gate_only, station: station?, lighter: lighter? })
 }
 
 fn station(told: &file::Route, table: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Station> {
@@ -71,14 +74,16 @@ fn station(told: &file::Route, table: &Path, file: &file::File, findings: &mut F
         return None;
     }
     if let [end @ ("gate" | "read")] = ends.as_slice() {
-        for key in ["fusion", "reject_from", "pass_below", "deadline_ms"] {
+        for key in ["fusion", "reject_from", "pass_below", "deadline_ms", "rungs"] {
             stray(findings, table, key, &format!("a `{end}`"), "a route with `members`");
         }
     }
     match (&told.gate, &told.read, &told.members) {
         (Some(gate), ..) => self::gate(gate, &table.then("gate"), file, findings),
         (None, Some(read), _) => self::read(read, &table.then("read"), file, findings),
-        (None, None, Some(members)) => members::panel(told, members, table, file, findings),
+        (None, None, Some(members)) => {
+            members::panel(&members::Told::of_route(told), members, table, file, findings).map(Station::Panel)
+        }
         (None, None, None) => {
             if !findings.is_condemned(&table.then("gate")) && !findings.is_condemned(&table.then("read")) {
                 let help =

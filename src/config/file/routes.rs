@@ -44,6 +44,34 @@ pub struct Route {
     /// How long after the capture optional members may answer; without it all are waited for.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub deadline_ms: Option<u64>,
+    /// Who judges instead on each rung of the governor's ladder below the first.
+    #[serde(default)]
+    pub rungs: BTreeMap<Name, Rung>,
+}
+
+/// Who judges on a rung: `members`, with what belongs to them, or nobody.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// Nobody judges: the parts stay undecided.
+    #[serde(default)]
+    pub undecided: bool,
+    /// The models that judge.
+    #[schemars(length(min = 1))]
+    pub members: Option<Vec<Member>>,
+    /// How the members' votes become one score.
+    #[serde(default)]
+    pub fusion: Fusion,
+    /// The lowest score that rejects.
+    #[serde(default = "default::half")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub reject_from: f64,
+    /// Scores below it pass, those between it and `reject_from` are undecided; as `reject_from` where it is left out.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub pass_below: Option<f64>,
+    /// How long after the capture optional members may answer; without it all are waited for.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub deadline_ms: Option<u64>,
 }
 
 /// Models that read a text off a frame.

@@ -22,6 +22,18 @@ pub struct Route {
     pub by_gate_only: bool,
     /// What waits at its end.
     pub station: Station,
+    /// Who judges instead on each rung of the ladder below the first, in the order of the ladder; empty where there is no
+    /// ladder, and for a route that does not end at a panel.
+    pub lighter: Vec<Lighter>,
+}
+
+/// Who judges the parts of a route on a rung below the first.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lighter {
+    /// These models.
+    Panel(Panel),
+    /// Nobody: the parts stay undecided.
+    Undecided,
 }
 
 /// What waits at the end of a route.
@@ -41,18 +53,22 @@ pub enum Station {
         otherwise: Option<Name>,
     },
     /// The models that judge.
-    Panel {
-        /// The members.
-        members: Vec<Member>,
-        /// How their votes are fused.
-        fusion: Fusion,
-        /// Where the fused score becomes a decision.
-        thresholds: Thresholds,
-        /// How long after the capture optional members may answer; `None` waits for all.
-        deadline: Option<Duration>,
-    },
+    Panel(Panel),
     /// Models that read a text, which becomes a reading of the part; then the routes are tried again.
     Read(Read),
+}
+
+/// The models that judge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// The members.
+    pub members: Vec<Member>,
+    /// How their votes are fused.
+    pub fusion: Fusion,
+    /// Where the fused score becomes a decision.
+    pub thresholds: Thresholds,
+    /// How long after the capture optional members may answer; `None` waits for all.
+    pub deadline: Option<Duration>,
 }
 
 /// Models that read a text off a frame.

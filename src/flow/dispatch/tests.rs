@@ -35,6 +35,7 @@ struct Bench {
     parts: mpsc::Receiver<Part>,
     door: Arc<Door>,
     telemetry: Telemetry,
+    rung: watch::Sender<usize>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -67,9 +68,10 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
     let plan = Arc::new(Plan::without_models(Vec::new()));
     let asked: Arc<dyn Admission> = Arc::<Door>::clone(&door);
-    let task = tokio::spawn(run(inlets, settings, plan, asked, telemetry.clone(), out, stop.clone()));
+    let (rung, ordered) = watch::channel(0);
+    let task = tokio::spawn(run(inlets, settings, plan, asked, ordered, telemetry.clone(), out, stop.clone()));
     let cameras = cameras.iter().copied().zip(sinks).collect();
-    Bench { cameras, readings: Some(readings), triggers, parts, door, telemetry, stop, task }
+    Bench { cameras, readings: Some(readings), triggers, parts, door, telemetry, rung, stop, task }
 }
 
 impl Bench {
@@ -309,4 +311,17 @@ async fn a_reading_may_name_the_recipe() {
         let unusable = (want == "mono").then(|| Note::UnusableRecipe { seen: "no name".into() });
         assert_eq!(seen.notes, unusable.into_iter().collect::<Vec<_>>());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_keeps_the_rung_that_was_in_force_when_it_was_routed() {
+    let mut bench = start(&["top"], &[], 8, &[]);
+    let mut rungs = Vec::new();
+    for (part, ordered) in [("a", 0), ("b", 2), ("c", 1)] {
+        bench.rung.send_replace(ordered);
+        bench.shoot("top", part).await;
+        let part = bench.parts.recv().await.unwrap();
+        rungs.push((part.id.to_string(), part.rung));
+    }
+    assert_eq!(rungs, [("a".to_owned(), 0), ("b".to_owned(), 2), ("c".to_owned(), 1)]);
 }

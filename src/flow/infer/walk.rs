@@ -73,7 +73,10 @@ pub(super) async fn walk(crew: &Crew, part: Part) -> Walked {
                 }
                 next = route_besides(&walked.part, &plan, &walked.path);
             }
-            Station::Panel(panel) => {
+            Station::Panel(_) => {
+                let Some(panel) = plan.panel(at, walked.part.rung) else {
+                    return Walked { end: WalkEnd::NotOnThisRung, ..walked };
+                };
                 walked.answers = panel::ask(crew, &walked.part, panel).await;
                 return Walked { end: WalkEnd::Judged, ..walked };
             }

@@ -42,12 +42,13 @@ fn part(plan: &Arc<Plan>) -> Part {
         notes,
         plan,
         route,
+        rung: 0,
     }
 }
 
 /// What a member says: a probability of `dark`, the defect, or why it says nothing.
 fn answer(plan: &Plan, member: usize, said: Result<f64, &str>) -> MemberAnswer {
-    let Station::Panel(panel) = &plan.routes().next().unwrap().1.station else { panic!("a panel") };
+    let panel = plan.panel(plan.routes().next().unwrap().0, 0).unwrap();
     let label = |name, probability| ClassScore { label: Name::new(name).unwrap(), probability };
     let findings = said
         .map(|dark| Findings::Classification { classes: vec![label("bright", 1.0 - dark), label("dark", dark)] })
@@ -110,6 +111,7 @@ fn a_walk_that_reached_no_panel_is_undecided_and_says_why() {
     let why = || "not sure".to_owned();
     for (end, reason) in [
         (WalkEnd::Unrouted, Reason::Unrouted),
+        (WalkEnd::NotOnThisRung, Reason::NotOnThisRung { rung: None }),
         (WalkEnd::GateUnsure { why: why() }, Reason::GateUnsure { why: why() }),
         (WalkEnd::GateFailed { why: why() }, Reason::GateFailed { why: why() }),
         (WalkEnd::Judged, Reason::NoVotes),

@@ -23,7 +23,8 @@ pub(super) fn plan(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> 
     if !builder.findings.is_empty() {
         return Err(builder.findings);
     }
-    Ok(Plan { hash: hash(settings, models), models: models.values().cloned().collect(), routes })
+    let rungs = settings.ladder.iter().map(|rung| rung.name.clone()).collect();
+    Ok(Plan { rungs, hash: hash(settings, models), models: models.values().cloned().collect(), routes })
 }
 
 /// Resolves names and collects what it cannot resolve.
@@ -46,13 +47,16 @@ impl Builder<'_> {
                 let model = self.model_index(&told.name, model)?;
                 Station::Gate(Gate { model, camera: camera.clone(), sure_from: *sure_from, choose, otherwise })
             }
-            config::Station::Panel { members, fusion, thresholds, deadline } => {
-                self.check_defects(&told.name, members, fusion.over);
-                Station::Panel(self.panel(&told.name, members, (*fusion, *thresholds, *deadline))?)
-            }
+            config::Station::Panel(panel) => Station::Panel(self.panel(&told.name, panel)?),
             config::Station::Read(read) => Station::Read(self.read(&told.name, read)?),
         };
-        Some(Route { name: told.name.clone(), when: told.when.clone(), by_gate_only: told.by_gate_only, station })
+        let lighter = told.lighter.iter().map(|lighter| match lighter {
+            config::Lighter::Panel(panel) => self.panel(&told.name, panel).map(Some),
+            config::Lighter::Undecided => Some(None),
+        });
+        let lighter = lighter.collect::<Option<Vec<_>>>()?;
+        let (name, when) = (told.name.clone(), told.when.clone());
+        Some(Route { name, when, by_gate_only: told.by_gate_only, station, lighter })
     }
 
     fn model_index(&mut self, route: &Name, model: &Name) -> Option<ModelIndex> {

@@ -73,6 +73,9 @@ pub struct VerdictMessage {
     pub gates: Vec<AnswerMessage>,
     /// The names of the routes taken: gates first, the judging route last.
     pub route: Vec<Name>,
+    /// The rung of the ladder the part was judged on; absent where there is no ladder, or for a part that was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<Name>,
     /// What joining found amiss.
     pub notes: Vec<Note>,
     /// The part's readings: values by key, by sensor.

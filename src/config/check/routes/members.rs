@@ -5,20 +5,42 @@ use std::time::Duration;
 use super::super::super::document::Path;
 use super::super::super::file;
 use super::super::super::findings::{Findings, listed};
-use super::super::super::settings::{Crops, Member, Station, Thresholds, UnlessSure};
+use super::super::super::settings::{Crops, Member, Panel, Thresholds, UnlessSure};
 use super::looks;
 use crate::fusion::boxes::BoxFusion;
 use crate::fusion::{Fusion, Over, Rule};
 use crate::name::Name;
 
-/// Checks the members of a route and how their votes become one.
-pub(super) fn panel(
-    told: &file::Route,
+/// What is told beside the members of a route, or of a rung of it.
+pub(in super::super) struct Told<'t> {
+    fusion: &'t file::Fusion,
+    reject_from: f64,
+    pass_below: Option<f64>,
+    deadline_ms: Option<u64>,
+}
+
+impl<'t> Told<'t> {
+    /// What a route tells.
+    pub(in super::super) const fn of_route(told: &'t file::Route) -> Self {
+        let file::Route { fusion, reject_from, pass_below, deadline_ms, .. } = told;
+        Self { fusion, reject_from: *reject_from, pass_below: *pass_below, deadline_ms: *deadline_ms }
+    }
+
+    /// What a rung of a route tells.
+    pub(in super::super) const fn of_rung(told: &'t file::Rung) -> Self {
+        let file::Rung { fusion, reject_from, pass_below, deadline_ms, .. } = told;
+        Self { fusion, reject_from: *reject_from, pass_below: *pass_below, deadline_ms: *deadline_ms }
+    }
+}
+
+/// Checks the members of a route, or of a rung of it, and how their votes become one.
+pub(in super::super) fn panel(
+    told: &Told<'_>,
     members: &[file::Member],
     table: &Path,
     file: &file::File,
     findings: &mut Findings<'_>,
-) -> Option<Station> {
+) -> Option<Panel> {
     let rule = table.then("fusion").then("rule");
     let weighted = told.fusion.rule == Rule::WeightedMean || findings.is_condemned(&rule);
     let mut seats = Vec::new();
@@ -34,7 +56,7 @@ pub(super) fn panel(
         let message = format!("{} has nobody who votes", findings.document().describe(&path));
         findings.value(&path, message, "want at least one member without `votes = false`");
     }
-    Some(Station::Panel {
+    Some(Panel {
         members: seats.into_iter().collect::<Option<Vec<_>>>()?,
         fusion: Fusion { rule: told.fusion.rule, over: told.fusion.over, boxes: boxes(told, table, findings) },
         thresholds: thresholds(told, table, findings),
@@ -43,7 +65,7 @@ pub(super) fn panel(
 }
 
 /// The fusion of boxes belongs to `over = "boxes"`, and that to it.
-fn boxes(told: &file::Route, table: &Path, findings: &mut Findings<'_>) -> Option<BoxFusion> {
+fn boxes(told: &Told<'_>, table: &Path, findings: &mut Findings<'_>) -> Option<BoxFusion> {
     let path = table.then("fusion").then("boxes");
     match (told.fusion.over, told.fusion.boxes) {
         (Over::Boxes, None) if !findings.is_condemned(&path) => {
@@ -67,7 +89,7 @@ fn boxes(told: &file::Route, table: &Path, findings: &mut Findings<'_>) -> Optio
     }
 }
 
-fn thresholds(told: &file::Route, table: &Path, findings: &mut Findings<'_>) -> Thresholds {
+fn thresholds(told: &Told<'_>, table: &Path, findings: &mut Findings<'_>) -> Thresholds {
     let pass_below = told.pass_below.unwrap_or(told.reject_from);
     if pass_below > told.reject_from && !findings.is_condemned(&table.then("reject_from")) {
         let path = table.then("pass_below");

@@ -132,17 +132,30 @@ pub(in crate::flow::infer) fn member(model: &str, camera: Option<&str>) -> confi
 }
 
 pub(in crate::flow::infer) fn panel(members: Vec<config::Member>) -> config::Station {
-    config::Station::Panel {
+    config::Station::Panel(config::Panel {
         members,
         fusion: Fusion { rule: Rule::Mean, over: Over::Defect, boxes: None },
         thresholds: config::Thresholds { reject_from: 0.5, pass_below: 0.5 },
         deadline: None,
-    }
+    })
 }
 
 /// A plan over fake models.
 pub(in crate::flow::infer) fn plan(models: &[&str], routes: Vec<(&str, config::Station)>) -> Arc<Plan> {
-    let route = |(text, station)| config::Route { name: name(text), when: vec![], by_gate_only: false, station };
+    plan_of_rungs(models, routes, &[])
+}
+
+/// The same, where each panel has these lighter ones below it.
+pub(in crate::flow::infer) fn plan_of_rungs(
+    models: &[&str],
+    routes: Vec<(&str, config::Station)>,
+    lighter: &[config::Lighter],
+) -> Arc<Plan> {
+    let route = |(text, station)| {
+        let lighter = if matches!(station, config::Station::Panel(_)) { lighter.to_vec() } else { Vec::new() };
+        config::Route { name: name(text), when: vec![], by_gate_only: false, station, lighter }
+    };
+    let rung = |text: &str| config::LadderRung { name: name(text), accuracy: None, part_seconds: None, watts: None };
     let settings = Settings {
         device: name("device"),
         line: config::Line { recipe: name("recipe"), run: name("run"), recipe_key: None },
@@ -156,6 +169,7 @@ pub(in crate::flow::infer) fn plan(models: &[&str], routes: Vec<(&str, config::S
         },
         models: BTreeMap::new(),
         routes: routes.into_iter().map(route).collect(),
+        ladder: ["full", "student", "nobody"].into_iter().take(lighter.len() + 1).map(rung).collect(),
         runtime: config::Runtime {
             backends: vec![],
             onnxruntime_library: None,
@@ -209,6 +223,7 @@ pub(in crate::flow::infer) fn part(id: &str, plan: &Arc<Plan>, frames: Vec<Arc<F
         notes: vec![],
         plan: Arc::clone(plan),
         route: plan.routes().next().map(|(index, _)| index),
+        rung: 0,
     }
 }
 

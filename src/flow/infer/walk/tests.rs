@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config;
 use crate::flow::ClassScore;
-use crate::flow::infer::crew::tests::{Behaviour, frame, member, name, opened, panel, part, plan};
+use crate::flow::infer::crew::tests::{Behaviour, frame, member, name, opened, panel, part, plan, plan_of_rungs};
 
 /// A gate that leads good parts to the route `fine` and all others nowhere, or to `coarse`.
 fn gate(sure_from: f64, otherwise: Option<&str>) -> config::Station {
@@ -124,5 +124,23 @@ async fn seats_answer_in_order_one_vote_a_frame_and_a_sentence_for_a_missing_one
     assert_eq!(told, wanted);
     let why = walked.answers[3].answer.findings.as_ref().unwrap_err().to_string();
     assert_eq!(why, "the part has no frame of camera top");
+    crew.close();
+}
+
+#[tokio::test]
+async fn the_rung_of_a_part_says_who_judges_it() {
+    let config::Station::Panel(student) = panel(vec![member("b", None)]) else { panic!("a panel") };
+    let lighter = [config::Lighter::Panel(student), config::Lighter::Undecided];
+    let plan = plan_of_rungs(&["a", "b"], vec![("only", panel(vec![member("a", None)]))], &lighter);
+    let crew = opened(&plan, &[Behaviour::Says([0.0, 0.0]), Behaviour::Says([0.0, 0.0])]).await;
+    let mut ends = Vec::new();
+    for rung in 0..4 {
+        let walked = crew.walk(Part { rung, ..part("p", &plan, vec![frame("c", 9)]) }).await;
+        let asked = walked.answers.iter().map(|given| plan.model(given.answer.model).passport.name.to_string());
+        ends.push((walked.end, asked.collect::<Vec<_>>()));
+    }
+    let judged = |by: &str| (WalkEnd::Judged, vec![by.to_owned()]);
+    let nobody = (WalkEnd::NotOnThisRung, Vec::new());
+    assert_eq!(ends, [judged("a"), judged("b"), nobody.clone(), nobody], "a rung that is not there is nobody's");
     crew.close();
 }

@@ -1,23 +1,18 @@
 //! The seats of a panel: who rests on whom, and so in what order they are asked; and the models that read text.
 
-use std::time::Duration;
-
 use super::{Builder, listed};
-use crate::config::{self, Thresholds};
+use crate::config;
 use crate::flow::plan::{Member, Panel, Read};
-use crate::fusion::Fusion;
 use crate::models::passport::input::Input;
 use crate::models::passport::{Model, Task};
 use crate::name::Name;
 
 impl Builder<'_> {
-    /// The panel of a route.
-    pub(super) fn panel(
-        &mut self,
-        route: &Name,
-        told: &[config::Member],
-        (fusion, thresholds, deadline): (Fusion, Thresholds, Option<Duration>),
-    ) -> Option<Panel> {
+    /// A panel of a route.
+    pub(super) fn panel(&mut self, route: &Name, told: &config::Panel) -> Option<Panel> {
+        let config::Panel { members: told, fusion, thresholds, deadline } = told;
+        let (fusion, thresholds, deadline) = (*fusion, *thresholds, *deadline);
+        self.check_defects(route, told, fusion.over);
         let seats: Vec<Option<Member>> = told.iter().map(|member| self.member(route, member, told)).collect();
         let members = seats.into_iter().collect::<Option<Vec<_>>>()?;
         let order = order(&members);

@@ -22,6 +22,7 @@ fn plan(routes: Vec<(Vec<Condition>, bool)>) -> Plan {
         when,
         by_gate_only,
         station: panel(),
+        lighter: Vec::new(),
     };
     Plan::without_models(routes.into_iter().enumerate().map(route).collect())
 }
@@ -43,6 +44,7 @@ fn part() -> Part {
         notes: Vec::new(),
         plan: Arc::new(plan(Vec::new())),
         route: None,
+        rung: 0,
     }
 }
 

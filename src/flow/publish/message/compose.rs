@@ -59,6 +59,7 @@ pub fn compose(walked: &Walked, verdict: &Verdict, origin: &Origin, judged: Stam
         votes: verdict.votes.iter().map(|vote| vote_message(vote, walked, plan)).collect(),
         gates: walked.gates.iter().map(|answer| answer_message(answer, plan)).collect(),
         route: walked.path.iter().map(|route| plan.route(*route).name.clone()).collect(),
+        rung: plan.rungs.get(part.rung).cloned(),
         notes: part.notes.clone(),
         readings: part.readings.iter().map(|reading| (reading.sensor.clone(), reading.values.clone())).collect(),
         frames: frames(part, judged),
@@ -114,6 +115,7 @@ fn bare(
         votes: Vec::new(),
         gates: Vec::new(),
         route: Vec::new(),
+        rung: None,
         notes: Vec::new(),
         readings: std::collections::BTreeMap::new(),
         frames: Vec::new(),
@@ -182,7 +184,7 @@ fn no_answer(model: ModelIndex, camera: Option<Name>, plan: &Plan) -> AnswerMess
     }
 }
 
-/// One sentence for each fallback and each answer that is missing.
+/// One sentence for a rung below the heaviest, for each fallback and each answer that is missing.
 fn degraded(walked: &Walked, plan: &Plan) -> Vec<String> {
     let answers = || walked.gates.iter().chain(walked.answers.iter().map(|given| &given.answer));
     let name = |answer: &Answer| plan.model(answer.model).passport.name.clone();
@@ -196,7 +198,10 @@ fn degraded(walked: &Walked, plan: &Plan) -> Vec<String> {
         let camera = answer.camera.as_ref().map_or_else(|| "no camera".into(), |camera| format!("camera {camera}"));
         Some(format!("model {} gave no answer for {camera}: {why}", name(answer)))
     });
-    let mut sentences: Vec<_> = fallbacks.chain(failures).collect();
+    let lighter = plan.rungs.get(walked.part.rung).zip(plan.rungs.first()).filter(|(rung, heaviest)| rung != heaviest);
+    let lighter =
+        lighter.map(|(rung, heaviest)| format!("the part was judged on rung {rung}; the heaviest is {heaviest}"));
+    let mut sentences: Vec<_> = lighter.into_iter().chain(fallbacks).chain(failures).collect();
     sentences.dedup();
     sentences
 }

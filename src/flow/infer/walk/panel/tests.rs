@@ -50,12 +50,9 @@ async fn a_student_that_failed_spares_nobody() {
 async fn an_optional_member_is_dropped_at_the_deadline_and_a_required_one_is_waited_for() {
     let (release, gate) = std::sync::mpsc::channel();
     let slow = config::Member { required: false, ..member("slow", None) };
-    let config::Station::Panel { members, fusion, thresholds, .. } = panel(vec![slow, member("sound", None)]) else {
-        panic!("a panel")
-    };
-    let deadline = Some(Duration::from_millis(80));
-    let station = config::Station::Panel { members, fusion, thresholds, deadline };
-    let plan = plan(&["slow", "sound"], vec![("only", station)]);
+    let config::Station::Panel(waiting) = panel(vec![slow, member("sound", None)]) else { panic!("a panel") };
+    let station = config::Panel { deadline: Some(Duration::from_millis(80)), ..waiting };
+    let plan = plan(&["slow", "sound"], vec![("only", config::Station::Panel(station))]);
     let crew = opened(&plan, &[Behaviour::Waits(Arc::new(Mutex::new(gate))), Behaviour::Says([0.0, 0.0])]).await;
     // The clock stands still and only jumps to the deadline, when nothing else is left to wait for.
     let walked = crew.walk(part("p", &plan, vec![frame("c", 1)])).await;
