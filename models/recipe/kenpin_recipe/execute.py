@@ -1,6 +1,7 @@
 """A run from its samples to its scores: train, write as ONNX, score what was held out."""
 
 import json
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -39,8 +40,7 @@ def _train(experiment: Experiment, places: Places, run: Run, fit: list[Sample], 
     folds = split.folds(experiment)
     seed = run.seed + (SEEDS_APART * folds.index(run.fold) if run.fold in folds else 0)
     torch.manual_seed(seed)
-    network = networks.build(model, experiment.pixels)
-    _start(experiment, places, model, run, network)
+    network = _begin(experiment, places, model, run)
     learned, trained = lesson.make(experiment, places, model, run, fit, network)
     trained, seconds = Training(experiment, model, learned, processes, folder).run(trained, seed)
     if processes.rank > 0:
@@ -59,15 +59,27 @@ def _of_kind(samples: list[Sample], model: Model) -> list[Sample]:
     return chosen
 
 
-def _start(experiment: Experiment, places: Places, model: Model, run: Run, network: nn.Module) -> None:
-    """Give `network` the weights of the model it starts from, trained for the same fold."""
+def _begin(experiment: Experiment, places: Places, model: Model, run: Run) -> nn.Module:
+    """The network of `model`, with the weights of the model it starts from where it names one, trained for the same fold.
+
+    What is slimmer than that model is slimmed last, so that the channels it made strong are those that stay.
+    """
     if model.start in ("random", "imagenet"):
-        return
+        return networks.build(model, experiment.pixels)
     folder = Run(model.start, run.fold, experiment.seed).folder(places)
     if not (folder / "weights.pt").is_file():
         raise ExperimentError(f"{model.name} starts from {model.start}, fold {run.fold}, which is not trained yet")
     weights = torch.load(folder / "weights.pt", weights_only=True, map_location="cpu")
+    shared = experiment.model(model.start).hidden_share
+    network = networks.build(replace(model, hidden_share=max(shared, model.hidden_share)), experiment.pixels)
     if not networks.take_over(network, weights):
         raise ExperimentError(
             f"{model.name} cannot start from {model.start}: no weight of it has the same name and shape"
         )
+    if model.hidden_share < shared:
+        if shared < 1:
+            raise ExperimentError(
+                f"{model.name} cannot start from {model.start}, which is slimmed itself: want its share"
+            )
+        network.slim(model.hidden_share)
+    return network

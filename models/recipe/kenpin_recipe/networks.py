@@ -41,8 +41,7 @@ class Lite0(nn.Module):
         else:
             widen = nn.Conv2d(self.blocks[-1]._block_args.output_filters, CUT_FEATURES, 1, bias=False)
             self.head = nn.Sequential(widen, nn.BatchNorm2d(CUT_FEATURES), nn.ReLU6())
-        for block in self.blocks:
-            _slim(block, hidden_share)
+        self.slim(hidden_share)
         self.dropout = nn.Dropout(DROP_OUT)
         self.classify = nn.Linear(self.head[0].out_channels, 2)
         self.drop_path = source._global_params.drop_connect_rate
@@ -52,6 +51,11 @@ class Lite0(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.momentum = BATCH_NORM_MOMENTUM
+
+    def slim(self, hidden_share: float) -> None:
+        """Keep only the strongest `hidden_share` of the channels inside each block."""
+        for block in self.blocks:
+            _slim(block, hidden_share)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """What the last layer decides from, float [n, features]."""

@@ -16,6 +16,7 @@ from kenpin_recipe import (
     augment,
     data,
     distil,
+    execute,
     experiment,
     figures,
     folder,
@@ -95,6 +96,27 @@ class Networks(unittest.TestCase):
         self.assertEqual(len(strength), 96)
         torch.testing.assert_close(after, before[:, kept])
         self.assertEqual(slim(torch.zeros(1, 1, 80, 80)).shape, (1, 2))
+
+    def test_what_starts_from_a_model_keeps_the_channels_that_model_made_strong(self):
+        read = experiment.read(ELPV)
+        slim = dataclasses.replace(read.model("elpv-student-small"), start="elpv-teacher", size=80, hidden_share=0.5)
+        teacher = networks.build(dataclasses.replace(read.model("elpv-teacher"), size=80, blocks=7), read.pixels)
+        project = teacher.blocks[1]._project_conv.weight
+        with torch.no_grad():
+            project *= torch.linspace(0, 1, project.shape[1])[:, None, None]  # other channels are strong than before
+        with tempfile.TemporaryDirectory() as out:
+            at = places.apart(Path(out))
+            folder = run.Run("elpv-teacher", "1", read.seed).folder(at)
+            folder.mkdir(parents=True)
+            torch.save(teacher.state_dict(), folder / "weights.pt")
+            network = execute._begin(read, at, slim, run.Run(slim.name, "1", read.seed))
+        kept = project.abs().sum((0, 2, 3)).topk(48).indices.sort().values
+        torch.testing.assert_close(network.blocks[1]._project_conv.weight, project[:, kept])
+        built = networks.build(slim, read.pixels)
+        self.assertEqual(
+            {name: value.shape for name, value in network.state_dict().items()},
+            {name: value.shape for name, value in built.state_dict().items()},
+        )
 
     def test_frozen_blocks_keep_weights_and_statistics(self):
         network = networks.Lite0(64, 1, 3, frozen_blocks=2).train()
