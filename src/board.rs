@@ -1,8 +1,16 @@
 //! The board: what the machine tells of itself. Files of the kernel are read below a root, so that a miniature tree can
 //! stand in for a board.
 
+mod clocks;
+mod cooling;
+pub mod fake;
+mod files;
 pub mod power;
 pub mod readings;
+pub mod release;
+pub mod report;
+pub mod sensors;
+mod zones;
 
 use std::path::Path;
 

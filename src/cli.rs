@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Exit codes: 0 ok, 1 findings, 2 usage, 3 environment.
 
 mod bench;
+mod board;
 mod check;
 mod config;
 mod demo;
@@ -45,6 +46,7 @@ enum Command {
     Eval(eval::Args),
     Bench(bench::Args),
     Models(models::Args),
+    Board(board::Args),
     Config(config::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Board(args) => board::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(&args),

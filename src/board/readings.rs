@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 /// All that was told at one moment.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Readings {
     /// The thermal zones, in the order of their names.
     pub zones: Vec<Zone>,
@@ -21,10 +24,14 @@ pub struct Readings {
     /// Milliwatt that the board draws: the total rail, else the sum of the rails; `None` without a monitor or while one of
     /// the rails cannot be read.
     pub power_mw: Option<f64>,
+    /// Every rail that can be read, in the order of their labels. Some feed others: they are not to be added up.
+    pub rails: Vec<Rail>,
     /// The share of time the GPU worked, 0 to 1.
     pub gpu_load: Option<f64>,
     /// The GPU's clock.
     pub gpu_clock: Option<Clock>,
+    /// Whether the GPU's clock is held at one value, as `jetson_clocks` does.
+    pub gpu_clock_locked: Option<bool>,
     /// The clocks of the processor's clusters, in the order of their first core.
     pub cpu_clocks: Vec<Clock>,
     /// The fan's drive, 0 to 1. At 1 it is no evidence of throttling.
@@ -34,7 +41,7 @@ pub struct Readings {
 }
 
 /// One thermal zone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Zone {
     /// Its type in lower case without `-therm` or `-thermal`: `cpu`, `gpu`, `tj`.
     pub name: String,
@@ -47,7 +54,7 @@ pub struct Zone {
 }
 
 /// One clock that heat may hold down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cap {
     /// The cooling device's type, as `cpufreq-cpu0` or `devfreq-17000000.gpu`.
     pub device: String,
@@ -57,11 +64,30 @@ pub struct Cap {
     pub most: u32,
 }
 
+/// One rail of a power monitor.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Rail {
+    /// Its label, as `VDD_IN`.
+    pub label: String,
+    /// Milliwatt now. A rail at rest may tell a little less than zero.
+    pub milliwatts: f64,
+}
+
 /// One clock.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Clock {
     /// Hertz now.
     pub hertz: f64,
-    /// The most it may have in this power mode.
+    /// The most it may have now: what the power mode allows, less what heat takes, for the kernel tells both as one
+    /// (`max_freq` of devfreq, `scaling_max_freq` of cpufreq). [`Readings::caps`] tells heat apart.
     pub most_hertz: f64,
+}
+
+impl Readings {
+    /// Whether no zone tells a temperature. Where zones told one before, the devices may have new numbers (a driver was loaded
+    /// anew): look for them with `Sensors::find` again, not more than every few seconds.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.zones.iter().all(|zone| zone.celsius.is_none())
+    }
 }

@@ -1,21 +1,23 @@
-//! `kenpin schema`: the JSON Schema of the configuration, of passports or of prices, for editors; of what is published, for
-//! readers.
+//! `kenpin schema`: the JSON Schema of the configuration, of passports or of prices, for editors; of what is published and of
+//! what a board tells, for readers.
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::board::report::Report;
 use crate::config::{file::File, schema};
 use crate::flow::publish::message;
 use crate::models::passport::Passport;
 use crate::models::price::Price;
 
-/// Print the JSON Schema of the config, of passports, of prices or of the messages.
+/// Print the JSON Schema of the config, of passports, of prices, of boards or of the messages.
 ///
 /// An editor that knows the schema completes keys, shows their meaning and underlines mistakes while you write. With the
 /// TOML language server taplo, `kenpin schema > kenpin.schema.json` and `#:schema ./kenpin.schema.json` as the first line
 /// of the config are enough.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of the command line, of which one is given")]
 pub(super) struct Args {
     /// The schema of a model's passport.toml instead.
     #[arg(long, conflicts_with = "messages")]
@@ -26,6 +28,9 @@ pub(super) struct Args {
     /// The schemas of the published messages instead, one JSON object by topic.
     #[arg(long)]
     messages: bool,
+    /// The schema of what `kenpin board --json` prints instead.
+    #[arg(long, conflicts_with_all = ["messages", "passport", "price"])]
+    board: bool,
 }
 
 /// Prints the schema.
@@ -37,6 +42,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let schema = match args {
         Args { messages: true, .. } => message::schemas(),
         Args { passport: true, .. } => schema::of::<Passport>().to_value(),
+        // With null, for it stands where a board does not tell a figure.
+        Args { board: true, .. } => schemars::schema_for!(Report).to_value(),
         Args { price: true, .. } => schema::of::<Price>().to_value(),
         _ => schema::of::<File>().to_value(),
     };

@@ -216,7 +216,8 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         "bench Measure what a part of a config costs on this machine, and where the time goes",
         "models List, inspect, verify, import and price models, or print an example of a passport",
         "config Print the commented default config",
-        "schema Print the JSON Schema of the config, of passports, of prices or of the messages",
+        "board Show what this machine tells of its heat, power and clocks",
+        "schema Print the JSON Schema of the config, of passports, of prices, of boards or of the messages",
         "demo Inspect the ELPV test cells end to end and print the table",
     ] {
         assert!(list.contains(line), "{line}: {list}");
@@ -226,6 +227,7 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         ("check", "whether the graph inside a model file has the inputs and outputs that its passport states"),
         ("eval", "every further column `sensor.key` becomes a value of that sensor's reading"),
         ("models", "A model is a folder with an ONNX file and a passport.toml"),
+        ("board", "a figure that cannot be read is a dash, in JSON null, never zero"),
         ("config", "`kenpin config default > kenpin.toml` makes a file to begin with"),
         ("schema", "An editor that knows the schema completes keys"),
         ("demo", "Leaves `report.json` (the figures)"),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::format_collect, clippy::struct_field_names, clippy::unnecessary_wraps, reason = "helpers of one test")]
 
+mod board;
 mod boxes;
 mod check;
 mod cli;
