@@ -186,7 +186,8 @@ async fn open_desk(
     let opened = Journal::open(&settings.journal, run, settings.mqtt.is_some())?;
     let origin = Origin { device: settings.device.clone(), epoch: opened.epoch, run: run.clone() };
     let images = settings.images.as_ref().map(|images| Images::open(images, opened.epoch, telemetry)).transpose()?;
-    let (health, told) = watch::channel(Health { stopped_models: announce::stopped(crew), latency: None });
+    let (health, told) =
+        watch::channel(Health { stopped_models: announce::stopped(crew), latency: None, governed: None });
     let (journal, latencies) = (opened.journal, Mutex::default());
     let give_up = CancellationToken::new();
     let desk = Desk { origin, journal, images, health, telemetry: telemetry.clone(), latencies, give_up };

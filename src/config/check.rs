@@ -49,6 +49,7 @@ pub(super) fn settings(
         models,
         routes,
         ladder,
+        governor: ladder::governor(&file.governor, surroundings),
         runtime,
         journal: Journal {
             path: surroundings.folder.join(&file.journal.path),

@@ -49,6 +49,9 @@ pub struct File {
     /// Without it nothing changes when the board grows hot.
     #[schemars(length(min = 2, max = 16))]
     pub ladder: Option<Vec<LadderRung>>,
+    /// How the governor chooses among the rungs.
+    #[serde(default)]
+    pub governor: Governor,
     /// What runs the models.
     #[serde(default)]
     pub runtime: Runtime,
@@ -141,6 +144,42 @@ pub struct LadderRung {
     /// board tells its power, else an assumption that grows with `part_ms`.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub watts: Option<f64>,
+}
+
+/// How the governor chooses among the rungs of the ladder.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Governor {
+    /// The folder below which the board's files are read; another one than `/` is a board that was made up.
+    pub board_root: PathBuf,
+    /// How often the board is read.
+    #[schemars(range(min = 100, max = 60_000))]
+    pub every_ms: u64,
+    /// How long after the capture a verdict is due: a rung that cannot keep it is left.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub deadline_ms: u64,
+    /// The least time from any change of rung to a heavier one.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub dwell_s: u64,
+    /// For how long a heavier rung must stay cool by the forecast in order to be taken.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub hold_s: u64,
+    /// How far below the temperature at which the kernel slows the board down it is to stay.
+    #[schemars(range(min = 0.0, max = 60.0))]
+    pub margin_celsius: f64,
+}
+
+impl Default for Governor {
+    fn default() -> Self {
+        Self {
+            board_root: PathBuf::from("/"),
+            every_ms: 1000,
+            deadline_ms: 1000,
+            dwell_s: 120,
+            hold_s: 150,
+            margin_celsius: 1.0,
+        }
+    }
 }
 
 /// What runs the models.

@@ -36,6 +36,8 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// `[[ladder]]`: the rungs of the board, heaviest first; empty where nothing is to change with heat.
     pub ladder: Vec<LadderRung>,
+    /// `[governor]`: how it chooses among them.
+    pub governor: Governor,
     /// `[runtime]`: what runs the models.
     pub runtime: Runtime,
     /// `[journal]`: where verdicts are kept.
@@ -245,6 +247,23 @@ pub struct LadderRung {
     pub part_seconds: Option<f64>,
     /// Watt beyond idling while it judges without a pause.
     pub watts: Option<f64>,
+}
+
+/// How the governor chooses among the rungs of the ladder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Governor {
+    /// The folder below which the board's files are read.
+    pub board_root: PathBuf,
+    /// How often the board is read.
+    pub every: Duration,
+    /// How long after the capture a verdict is due.
+    pub deadline: Duration,
+    /// The least time from any change of rung to a heavier one.
+    pub dwell: Duration,
+    /// For how long a heavier rung must stay cool by the forecast in order to be taken.
+    pub hold: Duration,
+    /// Kelvin that are kept from the temperature at which the kernel slows the board down.
+    pub margin_kelvin: f64,
 }
 
 /// What runs the models.

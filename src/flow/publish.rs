@@ -15,16 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Monotonic;
 use crate::telemetry::{Event, Telemetry};
-use message::{BirthMessage, CountersMessage, Health, State, StatusMessage, Topics};
+use message::{BirthMessage, CountersMessage, GovernorMessage, Health, State, StatusMessage, Topics};
 use outbox::{Ended, Outbox, Publication, Retry};
 
-/// Birth, status and counters waiting to be sent: one of each and one to spare.
+/// Birth, status, counters and the rung waiting to be sent: one of each.
 const NOTES: usize = 4;
 
 /// A verdict as the journal keeps it: its sequence number and its bytes.
@@ -144,18 +145,38 @@ impl Publisher {
         let mut ticks = tokio::time::interval(self.counters_every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut told = notes.send(self.topics.birth(&self.birth)).await;
+        let (mut health, mut since) = (self.health.clone(), None);
         while told.is_ok() {
             tokio::select! {
                 _ = ticks.tick() => {
                     let counters = self.topics.counters(&self.counters(started));
                     told = notes.send(self.topics.status(&self.status(state))).await;
                     told = told.and(notes.send(counters).await);
+                    told = told.and(self.tell_rung(&mut since, true, notes).await);
                 }
+                Ok(()) = health.changed() => told = self.tell_rung(&mut since, false, notes).await,
                 () = stop.cancelled(), if state == State::Online => {
                     state = State::Draining;
                     told = notes.send(self.topics.status(&self.status(state))).await;
                 }
             }
+        }
+    }
+
+    /// Tells on which rung the device judges, where that is another than was told, or is to be told `again`.
+    async fn tell_rung(
+        &self,
+        since: &mut Option<Timestamp>,
+        again: bool,
+        notes: &mpsc::Sender<Publication>,
+    ) -> Result<(), mpsc::error::SendError<Publication>> {
+        let governed = self.health.borrow().governed.clone();
+        match governed.filter(|governed| again || *since != Some(governed.since)) {
+            Some(governed) => {
+                *since = Some(governed.since);
+                notes.send(self.topics.governor(&GovernorMessage::new(&self.birth, governed))).await
+            }
+            None => Ok(()),
         }
     }
 

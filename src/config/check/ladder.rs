@@ -1,10 +1,13 @@
 //! Checks the ladder: the rungs' names, and that every route that judges says who judges on each of them.
 
+use std::time::Duration;
+
 use super::super::document::Path;
 use super::super::file;
 use super::super::findings::{Findings, advice};
-use super::super::settings::{LadderRung, Lighter};
+use super::super::settings::{Governor, LadderRung, Lighter};
 use super::routes::members;
+use crate::config::Surroundings;
 use crate::name::Name;
 
 /// Checks `[[ladder]]`; gives the rungs that are whole.
@@ -20,6 +23,18 @@ pub(super) fn ladder(file: &file::File, findings: &mut Findings<'_>) -> Vec<Ladd
         rungs.push(LadderRung { name, accuracy: told.accuracy, part_seconds, watts: told.watts });
     }
     rungs
+}
+
+/// What the governor was told.
+pub(super) fn governor(told: &file::Governor, surroundings: &Surroundings) -> Governor {
+    Governor {
+        board_root: surroundings.folder.join(&told.board_root),
+        every: Duration::from_millis(told.every_ms),
+        deadline: Duration::from_millis(told.deadline_ms),
+        dwell: Duration::from_secs(told.dwell_s),
+        hold: Duration::from_secs(told.hold_s),
+        margin_kelvin: told.margin_celsius,
+    }
 }
 
 /// Who judges the parts of a route on each rung below the first, in the order of the ladder.

@@ -4,10 +4,10 @@
 //! added. Pure: time is handed in. What a field means is told by its docstring, which [`schemas`] exports.
 
 mod compose;
+mod device;
 mod schemas;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -20,10 +20,13 @@ use crate::flow::verdict::{Decision, FusedDetection, Reason};
 use crate::flow::{ClassScore, Findings, Note, Placement, StageTimes};
 use crate::models::passport::Tier;
 use crate::name::Name;
-use crate::telemetry::Event;
 use crate::value::Value;
 
 pub use compose::{Origin, Stamp, compose, compose_interrupted};
+pub use device::{
+    Backlog, BirthMessage, BornModel, CountersMessage, Governed, GovernorMessage, Health, Latency, State,
+    StatusMessage, StoppedModel,
+};
 pub use schemas::schemas;
 
 /// The `schema` of a [`VerdictMessage`].
@@ -34,6 +37,8 @@ pub const STATUS: &str = "kenpin.status/1";
 pub const BIRTH: &str = "kenpin.birth/1";
 /// The `schema` of a [`CountersMessage`].
 pub const COUNTERS: &str = "kenpin.counters/1";
+/// The `schema` of a [`GovernorMessage`].
+pub const GOVERNOR: &str = "kenpin.governor/1";
 
 /// One verdict on one part. (device, epoch, seq) identifies it; whoever has seen that triple drops the message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -181,170 +186,6 @@ pub struct FrameMessage {
     pub captured: Timestamp,
 }
 
-/// How the device is. Retained; the broker itself publishes `offline` when the connection is lost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct StatusMessage {
-    /// `kenpin.status/1`.
-    pub schema: String,
-    /// The device.
-    pub device: Name,
-    /// The identity of the device's journal.
-    pub epoch: Uuid,
-    /// Whether it inspects.
-    pub state: State,
-    /// The verdicts that wait for the broker.
-    pub backlog: Backlog,
-    /// The models that cannot judge.
-    pub stopped_models: Vec<StoppedModel>,
-    /// The sequence number of the last verdict in the journal, 0 before the first.
-    pub last_seq: u64,
-}
-
-impl StatusMessage {
-    /// The status of the device that was born with `birth`.
-    #[must_use]
-    pub fn new(
-        birth: &BirthMessage,
-        state: State,
-        backlog: Backlog,
-        stopped_models: Vec<StoppedModel>,
-        last_seq: u64,
-    ) -> Self {
-        let (schema, device, epoch) = (STATUS.into(), birth.device.clone(), birth.epoch);
-        Self { schema, device, epoch, state, backlog, stopped_models, last_seq }
-    }
-}
-
-/// Whether a device inspects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It inspects.
-    Online,
-    /// It is gone.
-    Offline,
-    /// It takes no more parts and sends what it has.
-    Draining,
-}
-
-/// The verdicts that wait for the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Backlog {
-    /// All of them.
-    pub waiting: u64,
-    /// Those that the broker has refused at least once.
-    pub refused: u64,
-}
-
-/// A model that cannot judge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct StoppedModel {
-    /// The model.
-    pub model: Name,
-    /// Why, in one sentence.
-    pub why: String,
-}
-
-/// What the app knows of the running process and the publisher tells.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Health {
-    /// The models that cannot judge.
-    pub stopped_models: Vec<StoppedModel>,
-    /// The latencies so far; `None` before the first verdict.
-    pub latency: Option<Latency>,
-}
-
-/// A summary of the milliseconds from capture to verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Latency {
-    /// How many verdicts it is over.
-    pub parts: u64,
-    /// Half of the parts took at most this.
-    pub p50: f64,
-    /// 99 of 100 parts took at most this.
-    pub p99: f64,
-    /// The slowest part.
-    pub max: f64,
-}
-
-/// What the device is and judges with. Retained, told at every connect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct BirthMessage {
-    /// `kenpin.birth/1`.
-    pub schema: String,
-    /// The device.
-    pub device: Name,
-    /// The version of Kenpin.
-    pub version: String,
-    /// The identity of the device's journal.
-    pub epoch: Uuid,
-    /// The production run.
-    pub run: Name,
-    /// The recipe in force at the start.
-    pub recipe: Name,
-    /// The hash of the plan.
-    pub plan: String,
-    /// The models of the plan.
-    pub models: Vec<BornModel>,
-    /// When the process started, UTC.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub started: Timestamp,
-}
-
-impl BirthMessage {
-    /// The birth of a process that starts now.
-    #[must_use]
-    pub fn new(origin: &Origin, recipe: Name, plan: String, models: Vec<BornModel>) -> Self {
-        let Origin { device, epoch, run } = origin.clone();
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { schema: BIRTH.into(), device, version, epoch, run, recipe, plan, models, started: Timestamp::now() }
-    }
-}
-
-/// A model of the plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct BornModel {
-    /// The model.
-    pub model: Name,
-    /// SHA-256 of the model file, in hex.
-    pub sha256: String,
-    /// The rung the model stands on.
-    pub tier: Tier,
-    /// Where it runs, with the nodes of its graph by provider; null when it could not be loaded.
-    pub placement: Option<Placement>,
-}
-
-/// What was counted since the start of the process.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct CountersMessage {
-    /// `kenpin.counters/1`.
-    pub schema: String,
-    /// The device.
-    pub device: Name,
-    /// The identity of the device's journal.
-    pub epoch: Uuid,
-    /// Seconds since the process started to publish.
-    pub uptime_seconds: f64,
-    /// How often each event was told.
-    pub counters: BTreeMap<Event, u64>,
-    /// Milliseconds from capture to verdict; null before the first.
-    pub latency: Option<Latency>,
-}
-
-impl CountersMessage {
-    /// The counters of the device that was born with `birth`.
-    #[must_use]
-    pub fn new(
-        birth: &BirthMessage,
-        counters: BTreeMap<Event, u64>,
-        uptime: Duration,
-        latency: Option<Latency>,
-    ) -> Self {
-        let (schema, device, epoch) = (COUNTERS.into(), birth.device.clone(), birth.epoch);
-        Self { schema, device, epoch, uptime_seconds: uptime.as_secs_f64(), counters, latency }
-    }
-}
-
 /// The topics of one device: `kenpin/v1/<device>/...`. `command/<verb>` and `reply` are reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
@@ -380,6 +221,12 @@ impl Topics {
     #[must_use]
     pub fn counters(&self, message: &CountersMessage) -> Publication {
         self.publication("counters", json(message), false)
+    }
+
+    /// The retained rung.
+    #[must_use]
+    pub fn governor(&self, message: &GovernorMessage) -> Publication {
+        self.publication("governor", json(message), true)
     }
 
     fn publication(&self, last: &str, body: Vec<u8>, retain: bool) -> Publication {

@@ -170,6 +170,14 @@ pub(in crate::flow::infer) fn plan_of_rungs(
         models: BTreeMap::new(),
         routes: routes.into_iter().map(route).collect(),
         ladder: ["full", "student", "nobody"].into_iter().take(lighter.len() + 1).map(rung).collect(),
+        governor: config::Governor {
+            board_root: PathBuf::new(),
+            every: Duration::from_secs(1),
+            deadline: Duration::from_secs(1),
+            dwell: Duration::ZERO,
+            hold: Duration::ZERO,
+            margin_kelvin: 0.0,
+        },
         runtime: config::Runtime {
             backends: vec![],
             onnxruntime_library: None,

@@ -2,7 +2,10 @@
 
 use schemars::schema_for;
 
-use super::{BIRTH, BirthMessage, COUNTERS, CountersMessage, STATUS, StatusMessage, VERDICT, VerdictMessage};
+use super::{
+    BIRTH, BirthMessage, COUNTERS, CountersMessage, GOVERNOR, GovernorMessage, STATUS, StatusMessage, VERDICT,
+    VerdictMessage,
+};
 
 /// The JSON Schema of each message, by its name.
 #[must_use]
@@ -12,5 +15,6 @@ pub fn schemas() -> serde_json::Value {
         STATUS: schema_for!(StatusMessage),
         BIRTH: schema_for!(BirthMessage),
         COUNTERS: schema_for!(CountersMessage),
+        GOVERNOR: schema_for!(GovernorMessage),
     })
 }
