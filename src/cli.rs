@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod config;
 mod demo;
+mod engines;
 mod eval;
 mod labelled;
 mod models;
@@ -45,6 +46,7 @@ enum Command {
     Eval(eval::Args),
     Bench(bench::Args),
     Models(models::Args),
+    Engines(engines::Args),
     Config(config::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Engines(args) => engines::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(&args),

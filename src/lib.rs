@@ -5,6 +5,7 @@
 //! * [`flow`] is the **road** that every part travels: `acquire < dispatch < infer < inspect < publish`;
 //!   the plain alphabetical listing is the order of travel. No policy lives here.
 //! * [`models`] knows what a model is (its passport) and whether the file on disk is that model.
+//! * [`engines`] keeps what TensorRT built, each under a key of all that it depends on, and has it built by a child process.
 //! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
@@ -26,6 +27,7 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod engines;
 pub mod flow;
 pub mod fusion;
 pub mod learn;

@@ -106,7 +106,7 @@ fn tell_models(crew: &Crew) {
         eprintln!("kenpin: model {model} does not judge: {why}");
     }
     for (model, placement) in crew.placements() {
-        let Placement { backend, version, provider, fallback, .. } = &**placement;
+        let Placement { backend, version, provider, fallback, .. } = &*placement;
         if let Some(why) = fallback {
             eprintln!("kenpin: model {model} runs on {backend} {version}, {provider}: {why}");
         }

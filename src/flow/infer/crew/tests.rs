@@ -164,6 +164,7 @@ pub(in crate::flow::infer) fn plan(models: &[&str], routes: Vec<(&str, config::S
             threads_per_session: 1,
             models_at_once: None,
             parts_in_flight: 1,
+            tensorrt: config::TensorRt::default(),
         },
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
@@ -185,7 +186,7 @@ pub(in crate::flow::infer) fn crew(plan: &Plan, behaviours: &[Behaviour]) -> Cre
         })
     };
     let seats = plan.models().iter().zip(behaviours).map(start).collect();
-    Crew { seats, telemetry }
+    Crew { seats, telemetry, asked: Arc::new(Asked::new()), upgrades: None, poisoned: CancellationToken::new() }
 }
 
 /// A 2x2 frame of one level.
