@@ -62,6 +62,18 @@ pub enum State {
     Refused(String),
 }
 
+impl State {
+    /// Why there is no engine to be used, as a placement says it; `None` where there is one.
+    #[must_use]
+    pub fn pending(&self) -> Option<String> {
+        match self {
+            Self::Ready => None,
+            Self::Missing => Some("its engine is not built yet".into()),
+            Self::Refused(why) => Some(format!("its engine is refused: {why}")),
+        }
+    }
+}
+
 /// One engine of the folder, whoever wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {

@@ -1,7 +1,7 @@
 //! What `kenpin engines` does with a config: the engine of each model, and what lies in the folder besides.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,9 @@ struct Row {
 
 /// The models of a config and the engine that each wants here.
 struct Ledger {
-    backend: Backend,
     entries: Vec<(Arc<Model>, Wanted)>,
+    /// Where the library of ONNX Runtime lies.
+    library: PathBuf,
 }
 
 impl Ledger {
@@ -57,7 +58,8 @@ impl Ledger {
                 wanted.map_err(|why| anyhow!("the engine of model {} is not known: {why}", model.passport.name))?;
             entries.push((model, wanted));
         }
-        Ok(Self { backend, entries })
+        let library = backend.library().ok_or_else(|| anyhow!("ONNX Runtime does not serve"))?.to_path_buf();
+        Ok(Self { entries, library })
     }
 
     fn live(&self) -> BTreeSet<Key> {
@@ -173,7 +175,7 @@ pub(super) fn prune(settings: &Settings, json: bool, dry_run: bool) -> anyhow::R
 /// Builds what is missing or refused, one after another.
 pub(super) fn build(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let mut ledger = Ledger::open(settings)?;
-    let library = ledger.backend.library().ok_or_else(|| anyhow!("ONNX Runtime does not serve"))?.to_path_buf();
+    let library = ledger.library.clone();
     let mut failed = false;
     for (model, wanted) in &mut ledger.entries {
         if wanted.state == State::Ready {
@@ -195,4 +197,46 @@ pub(super) fn build(settings: &Settings, json: bool) -> anyhow::Result<ExitCode>
     }
     show(&ledger.rows(&Store::new(&settings.runtime.tensorrt.folder))?, json)?;
     Ok(code(failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines::tests::{fixture, wanted};
+
+    #[test]
+    fn every_engine_has_a_row_with_its_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = |name: &str| {
+            let model = fixture(name);
+            let engine = wanted(&model, folder.path());
+            (Arc::new(model), engine)
+        };
+        let names = ["brightness", "colour", "independent"];
+        let store = entry("bytes").1.store;
+        store.prepare().unwrap();
+        for name in ["brightness", "colour", "bytes"] {
+            let passing = store.passing().unwrap();
+            std::fs::write(passing.path().join("a.engine"), name).unwrap();
+            store.install(passing, &entry(name).1.ingredients).unwrap();
+        }
+        std::fs::write(entry("colour").1.place.folder.join("a.engine"), "cut").unwrap();
+        let ledger = Ledger { entries: names.map(entry).into(), library: PathBuf::new() };
+        let rows = ledger.rows(&store).unwrap();
+        let told: Vec<_> = rows.iter().map(|row| (row.model.as_ref().map(Name::as_str), row.state)).collect();
+        assert_eq!(
+            told,
+            [
+                (Some("brightness"), "ready"),
+                (Some("colour"), "refused"),
+                (Some("independent"), "missing"),
+                (Some("bytes"), "unwanted")
+            ]
+        );
+        assert!(rows[1].why.as_ref().unwrap().contains("has 3 bytes, the manifest says 6"), "{rows:?}");
+        assert_eq!((rows[0].bytes, rows[2].bytes), (10, 0));
+        assert!(rows[0].built.is_some() && rows[2].built.is_none());
+        let unwanted = store.unwanted(&ledger.live()).unwrap();
+        assert_eq!(unwanted.iter().map(|engine| &engine.key).collect::<Vec<_>>(), [&entry("bytes").1.place.key]);
+    }
 }

@@ -116,7 +116,7 @@ impl Crew {
         let seats: Vec<Seat> = plan.models().iter().map(open).collect();
         let asked = Arc::new(Asked::new());
         let orders = plan.models().iter().zip(&seats);
-        let orders = orders.filter_map(|(model, seat)| seat.order(model, &backend, runtime)).collect();
+        let orders = orders.filter_map(|(model, seat)| seat.order(model, (&backend, runtime), &telemetry)).collect();
         let upgrades = Upgrades::start(orders, (backend, runtime.clone()), Arc::clone(&asked), telemetry.clone());
         Ok(Self { seats, telemetry, asked, upgrades, poisoned: CancellationToken::new() })
     }
@@ -268,9 +268,11 @@ impl Seat {
     }
 
     /// What has to be built for this model, where it runs on another provider only because its engine is not there.
-    fn order(&self, model: &Arc<Model>, backend: &Backend, runtime: &Runtime) -> Option<Order> {
+    fn order(&self, model: &Arc<Model>, how: (&Backend, &Runtime), telemetry: &Telemetry) -> Option<Order> {
         let State::Running { improvements, place, .. } = &self.state else { return None };
-        Order::of(model, &place.get(), improvements, (backend, runtime))
+        let order = Order::of(model, &place.get(), improvements, how)?;
+        order.tell(telemetry);
+        Some(order)
     }
 
     /// Asks the model and waits for its reply; a dead thread is a reply too.

@@ -78,6 +78,8 @@ impl Asked {
 pub(super) struct Order {
     model: Arc<Model>,
     pending: String,
+    /// Whether there is an engine that may not be used.
+    refused: bool,
     to: Sender<Improvement>,
 }
 
@@ -94,12 +96,17 @@ impl Order {
         if !better || runtime.tensorrt.engine_build == EngineBuild::BeforeStart {
             return None;
         }
-        let pending = match backend.wanted(model, runtime)?.ok()?.state {
-            State::Ready => return None,
-            State::Missing => "its engine is not built yet".to_owned(),
-            State::Refused(why) => format!("its engine is refused: {why}"),
-        };
-        Some(Self { model: Arc::clone(model), pending, to: to.clone() })
+        let state = backend.wanted(model, runtime)?.ok()?.state;
+        let refused = matches!(state, State::Refused(_));
+        Some(Self { model: Arc::clone(model), pending: state.pending()?, refused, to: to.clone() })
+    }
+
+    /// Tells of an engine that lies there and may not be used.
+    pub(super) fn tell(&self, telemetry: &Telemetry) {
+        if self.refused {
+            let what = format_args!("model {}: {}; it is built anew", self.model.passport.name, self.pending);
+            telemetry.tell(Event::EngineRefused, what);
+        }
     }
 }
 
@@ -229,7 +236,8 @@ mod tests {
 
     fn orders(names: &[&str]) -> (VecDeque<Order>, Receiver<Improvement>) {
         let (to, improvements) = channel();
-        let order = |name: &&str| Order { model: model(name), pending: "not built".into(), to: to.clone() };
+        let order =
+            |name: &&str| Order { model: model(name), pending: "not built".into(), refused: false, to: to.clone() };
         (names.iter().map(order).collect(), improvements)
     }
 

@@ -6,7 +6,6 @@ use ort::ep::{ArbitrarilyConfigurableExecutionProvider as _, CUDA, ExecutionProv
 use super::Loaded;
 use crate::config::{EngineBuild, Provider, Runtime};
 use crate::engines::options::Options;
-use crate::engines::store::State;
 use crate::engines::{Place, build, probe};
 use crate::models::passport::Model;
 
@@ -54,11 +53,7 @@ pub(super) fn cuda() -> ExecutionProviderDispatch {
 /// The engine of a model, where it lies ready or may be built now: before the start, or where nobody else would answer.
 fn engine(loaded: &Loaded, model: &Model, runtime: &Runtime, alone: bool) -> Result<Place, String> {
     let wanted = loaded.wanted(model, runtime)?;
-    let pending = match &wanted.state {
-        State::Ready => return Ok(wanted.place),
-        State::Missing => "its engine is not built yet".to_owned(),
-        State::Refused(why) => format!("its engine is refused: {why}"),
-    };
+    let Some(pending) = wanted.state.pending() else { return Ok(wanted.place) };
     if runtime.tensorrt.engine_build != EngineBuild::BeforeStart && !alone {
         return Err(pending);
     }
