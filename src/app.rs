@@ -319,3 +319,17 @@ async fn close(crew: Arc<Crew>, desk: Arc<Desk>) -> anyhow::Result<()> {
     journal.await.context("closing broke off")?.close().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_broken_cuda_drains_the_road_and_a_plain_stop_ends_the_watch() {
+        let (poisoned, stop) = (CancellationToken::new(), CancellationToken::new());
+        poisoned.cancel();
+        end_with(poisoned, stop.clone()).await;
+        assert!(stop.is_cancelled());
+        end_with(CancellationToken::new(), stop).await;
+    }
+}

@@ -71,7 +71,8 @@ impl Wanted {
     /// the library at `library` first, once a process.
     ///
     /// # Errors
-    /// One sentence: TensorRT cannot be used, the board has no such accelerator, or the model's file is no graph.
+    /// One sentence: TensorRT cannot be used, the board has no such accelerator, the model has no references, or its file is
+    /// no graph.
     pub fn of(model: &Model, runtime: &Runtime, library: &Path, root: &Path) -> Result<Self, String> {
         let versions = probe::probe(crate::config::Provider::TensorRt, runtime, library)?;
         let board = Board::read(root).map_err(|error| error.to_string())?;
@@ -84,6 +85,7 @@ impl Wanted {
     /// As [`Wanted::of`].
     pub fn with(model: &Model, runtime: &Runtime, machine: &Machine) -> Result<Self, String> {
         let settings = &runtime.tensorrt;
+        unchecked(model).map_or(Ok(()), Err)?;
         options::fits_board(settings, &machine.board)?;
         let graph = Graph::read(&model.file()).map_err(|error| error.to_string())?;
         let profiles = profiles::of(&model.passport, &graph, settings.profiles.get(&model.folder));
@@ -95,6 +97,15 @@ impl Wanted {
         let place = Place { folder: store.folder_of(&key), key, options, timing_cache: settings.timing_cache };
         Ok(Self { store, ingredients, place, state })
     }
+}
+
+/// Why a model can have no engine: nothing tells whether its answers would be right. An engine computes with other kernels
+/// and other precision than the file was checked with.
+#[must_use]
+pub fn unchecked(model: &Model) -> Option<String> {
+    let why =
+        "its passport names no references, and an engine may not judge unchecked: `kenpin models import` makes some";
+    model.passport.reference.is_none().then(|| why.to_owned())
 }
 
 /// What an engine depends on besides its model and the settings.

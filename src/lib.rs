@@ -18,7 +18,7 @@
 //! * Every part that is admitted gets exactly one verdict, identified by (device, epoch, seq).
 //! * A verdict is durable in the journal before it is published; the journal is the only outbox.
 //! * A frame is one pooled buffer shared by reference; nobody writes to it after capture.
-//! * A session lives on one named thread, which alone calls it.
+//! * A session lives on one named thread, which alone calls it once it has been handed over warm.
 //! * A stage imports the types of [`flow`], never another stage. A test holds the import direction.
 //! * Nothing degrades silently: what was asked for and what was got both stand in the verdict.
 

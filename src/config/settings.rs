@@ -233,7 +233,7 @@ pub struct Join {
 }
 
 /// What runs the models.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Runtime {
     /// Tried in order; a later one is a fallback and marked so.
     pub backends: Vec<Backend>,

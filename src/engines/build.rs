@@ -73,12 +73,22 @@ pub fn build(
     let arguments = arguments.chain([passing.path().into()]).collect();
     let limits = Limits { time: settings.build_limit, reserve: settings.memory_reserve, root, called_off };
     let call = Call { name: "the builder", program: settings.program.as_deref(), arguments, input };
-    run(call, &limits, |line| {
+    run(&call, &limits, |line| {
         if let Told::Stage(stage) = line {
             told(&stage);
         }
     })?;
     Ok(store.install(passing, &wanted.ingredients)?)
+}
+
+/// Removes what builders that were cut off have left; while somebody builds, nothing.
+pub fn tidy(store: &Store) {
+    let lock = File::options().write(true).open(store.folder().join(LOCK));
+    if let Ok(file) = lock
+        && file.try_lock().is_ok()
+    {
+        store.sweep();
+    }
 }
 
 /// Waits until nobody else builds.

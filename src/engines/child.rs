@@ -79,9 +79,9 @@ pub struct Limits<'a> {
 ///
 /// # Errors
 /// [`Stopped`]: it could not be started, crashed, gave up, was ended, or ended without a last word.
-pub fn run(call: Call<'_>, limits: &Limits<'_>, mut told: impl FnMut(Told)) -> Result<(), Stopped> {
+pub fn run(call: &Call<'_>, limits: &Limits<'_>, mut told: impl FnMut(Told)) -> Result<(), Stopped> {
     let name = call.name;
-    let mut child = Reaped(start(&call)?);
+    let mut child = Reaped(start(call)?);
     yield_to_others(child.0.id());
     // After that: a child reads its job first, and so is never the wrong one to die.
     if let Some(mut input) = child.0.stdin.take() {
@@ -145,11 +145,13 @@ fn lines(child: &mut Child) -> mpsc::Receiver<Told> {
     if let Some(output) = child.stdout.take() {
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                match serde_json::from_str(&line) {
-                    Ok(told) => _ = send.send(told),
-                    // Libraries print what they like.
-                    Err(_) => tracing::debug!(line, "the child says"),
-                }
+                // Libraries print what they like.
+                let Ok(told) = serde_json::from_str(&line) else {
+                    tracing::debug!(line, "the child says");
+                    continue;
+                };
+                // The parent that has ended it listens no more.
+                let _ = send.send(told);
             }
         });
     }

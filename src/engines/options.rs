@@ -1,7 +1,8 @@
 //! The options of ONNX Runtime's TensorRT provider that Kenpin emits, and what of the settings fits no board.
 //!
 //! Names and meanings after `tensorrt_provider_options.h`; `make test-tensorrt` puts every one of them through the provider's
-//! real parser, which also shows what that parser lets pass: so values are checked with the config, before they come here.
+//! real parser, which also shows what that parser lets pass: so values are checked with the config, before they come here. All
+//! are known since ONNX Runtime 1.17 but `trt_op_types_to_exclude`, which 1.19 refuses and which is emitted only when asked for.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -132,10 +133,11 @@ mod tests {
         let plain = of(&TensorRt::default(), &BTreeMap::new(), Some(8 << 30));
         let told = |options: &Options, key: &str| options.get(key).cloned().unwrap_or_default();
         assert_eq!(told(&plain, "trt_max_workspace_size"), (1_u64 << 30).to_string());
-        assert_eq!((told(&plain, "trt_fp16_enable"), told(&plain, "trt_int8_enable")), ("1".into(), "0".into()));
+        assert_eq!((told(&plain, "trt_fp16_enable"), told(&plain, "trt_int8_enable")), ("0".into(), "0".into()));
         assert!(!plain.contains_key("trt_dla_core") && !plain.contains_key("trt_profile_min_shapes"));
         assert!(!plain.contains_key("trt_op_types_to_exclude"), "an older library does not know it");
         let full = TensorRt {
+            fp16: true,
             int8: true,
             dla_core: Some(1),
             workspace_mib: Some(300),
@@ -146,6 +148,7 @@ mod tests {
         };
         let full = of(&full, &profiles, None);
         for (key, value) in [
+            ("trt_fp16_enable", "1"),
             ("trt_int8_enable", "1"),
             ("trt_dla_enable", "1"),
             ("trt_dla_core", "1"),

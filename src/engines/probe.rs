@@ -44,7 +44,7 @@ fn ask(provider: Provider, program: Option<&Path>, library: &Path) -> Result<Ver
     let limits = Limits { time: TIME, reserve: 0, root: Path::new("/"), called_off: &|| false };
     let call = Call { name: "the probe", program, arguments, input: Vec::new() };
     let mut versions = None;
-    run(call, &limits, |told| {
+    run(&call, &limits, |told| {
         if let Told::Probed(probed) = told {
             versions = Some(probed);
         }

@@ -286,7 +286,7 @@ impl Store {
         let text = serde_json::to_vec_pretty(&manifest).map_err(|error| error.to_string())?;
         write_closed(&folder.join(MANIFEST), &text).map_err(told)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(told)?;
-        self.replace(&folder.to_path_buf(), &ingredients.key()).map_err(told)?;
+        self.replace(folder, &ingredients.key()).map_err(told)?;
         // What it was called is no more.
         let _ = passing.keep();
         Ok(())

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::{Profile, Settings, TensorRt};
 use crate::engines::options::Options;
+use crate::models::passport::{Passport, Reference};
 use crate::name::Name;
 
-/// A model of the fixtures.
+/// A model of the fixtures, which says that it has references.
 pub(crate) fn fixture(name: &str) -> Model {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx").join(name);
     let text = std::fs::read_to_string(folder.join("passport.toml")).unwrap();
-    Model { passport: toml_edit::de::from_str(&text).unwrap(), folder }
+    let mut passport: Passport = toml_edit::de::from_str(&text).unwrap();
+    passport.reference = Some(Reference { path: "reference".into(), sha256: "0".repeat(64), tolerance: 1e-3 });
+    Model { passport, folder }
 }
 
 /// Settings with one model, TensorRT before the CPU.
@@ -73,7 +76,7 @@ fn a_key_depends_on_everything_an_engine_depends_on_and_on_nothing_else() {
         key(|model, _, _| model.passport.batch_up_to = Some(4)),
         key(|model, settings, _| other(model, settings, 4)),
         key(|model, settings, _| other(model, settings, 8)),
-        key(|_, settings, _| settings.fp16 = false),
+        key(|_, settings, _| settings.fp16 = true),
         key(|_, settings, _| settings.int8 = true),
         key(|_, settings, _| settings.dla_core = Some(0)),
         key(|_, settings, _| settings.dla_core = Some(1)),
@@ -94,10 +97,19 @@ fn a_key_depends_on_everything_an_engine_depends_on_and_on_nothing_else() {
         key(|_, settings, _| settings.memory_reserve = 1),
         key(|_, settings, _| settings.folder = PathBuf::from("elsewhere")),
         key(|_, settings, _| settings.timing_cache = false),
+        key(|_, settings, _| settings.tolerance = Some(0.1)),
         key(|_, _, machine| machine.memory = Some((32 << 30) + 4096 * 77)),
     ] {
         assert_eq!(same, plain);
     }
+}
+
+#[test]
+fn a_model_that_nothing_holds_to_its_answers_has_no_engine() {
+    let mut model = fixture("colour");
+    model.passport.reference = None;
+    let why = Wanted::with(&model, &settings(&model).runtime, &machine()).unwrap_err();
+    assert!(why.starts_with("its passport names no references"), "{why}");
 }
 
 #[test]

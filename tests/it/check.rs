@@ -109,6 +109,7 @@ broken_configs! {
     not_a_choice_at_all: "kind = \"tcp-listen\"" => "kind = \"opc-ua\"";
     provider_twice: "[models.teacher]" => "[runtime]\nproviders = [\"cuda\", \"cuda\"]\n\n[models.teacher]";
     tensorrt_level: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.optimisation_level = 99\n\n[models.teacher]";
+    tensorrt_tolerance: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.tolerance = 0\n\n[models.teacher]";
     tensorrt_core: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.dla_core = -1\n\n[models.teacher]";
     tensorrt_folder: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.folder = \"\"\n\n[models.teacher]";
     tensorrt_operator: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.exclude_operators = [\"NonZero,Relu\"]\n\n[models.teacher]";

@@ -46,7 +46,7 @@ impl Bench {
     /// The settings of a daemon; `rest` goes into `[runtime.tensorrt]`.
     fn settings(&self, providers: &str, rest: &str) -> Settings {
         let runtime = format!("[runtime]\nproviders = [{providers}]\n[runtime.tensorrt]\n{rest}\n");
-        let config = self.line.configure("repeat = true", &runtime);
+        let config = checked(&self.line.configure("repeat = true", &runtime));
         let mut settings = config::load(&config).unwrap();
         settings.runtime.onnxruntime_library = Some(library());
         settings.runtime.tensorrt.program = Some(self.program());
@@ -105,6 +105,16 @@ impl Bench {
     }
 }
 
+/// Gives the line of a config a model with references, without which there is no engine; gives the config.
+fn checked(config: &Path) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = |path: &str| root.join(path).display().to_string();
+    let text = std::fs::read_to_string(config).unwrap();
+    let text = text.replace(&folder("tests/fixtures/onnx/brightness"), &folder("models/elpv-student"));
+    std::fs::write(config, text).unwrap();
+    config.to_owned()
+}
+
 /// Waits until `event` was told `count` times.
 async fn wait(telemetry: &Telemetry, event: Event, count: u64) {
     let begun = Instant::now();
@@ -143,7 +153,7 @@ async fn a_builder_that_the_kernel_kills_leaves_the_line_judging() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_with_wrong_answers_is_not_put_in_place() {
-    let why = "model brightness: output \"y\" at [0, 1] of case \"dark\" is 3, the reference wants 2";
+    let why = "model elpv-student: output \"y\" at [0, 1] of case \"dark\" is 3, the reference wants 2";
     let last =
         faulty(&format!("echo part >$4/a.engine; echo '{{\"failed\":\"{}\"}}'; exit 1", why.replace('"', "\\\\\"")))
             .await;
@@ -156,7 +166,7 @@ async fn an_engine_that_this_process_cannot_load_changes_nothing_and_one_that_wa
     let (first, last) = bench.run(bench.settings(BOTH, BACKGROUND), 1).await;
     assert_eq!(first, PENDING);
     // The library of this test has no TensorRT: the stand-in's engine cannot be opened.
-    assert!(last.starts_with("tensorrt: model brightness: ") && last.contains("not enabled in this build"), "{last}");
+    assert!(last.starts_with("tensorrt: model elpv-student: ") && last.contains("not enabled in this build"), "{last}");
     let [engine] = &bench.engines()[..] else { panic!("{:?}", bench.engines()) };
     std::fs::write(engine.join("a.engine"), "eng").unwrap();
     let mut settings = bench.settings(BOTH, BACKGROUND);
@@ -246,14 +256,14 @@ fn without_tensorrt_engines_are_neither_known_nor_pruned() {
     assert_eq!(output.status.code(), Some(3));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("`runtime.providers` does not list \"tensorrt\": this config has no engines"), "{told}");
-    let config = line.configure("", "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\n");
+    let config = checked(&line.configure("", "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\n"));
     let engine = line.path().join("state/engines").join("0".repeat(64));
     std::fs::create_dir_all(&engine).unwrap();
     for action in ["list", "build", "prune"] {
         let output = engines(&[action], &config);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(3), "{told}");
-        assert!(told.contains("the engine of model brightness is not known: "), "{told}");
+        assert!(told.contains("the engine of model elpv-student is not known: "), "{told}");
         assert!(told.contains("TensorRT execution provider is not enabled in this build"), "{told}");
     }
     assert!(engine.exists(), "what is wanted is not known, so nothing is removed");

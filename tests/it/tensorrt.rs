@@ -72,7 +72,7 @@ fn one(key: &str, value: &str) -> Result<(), String> {
 }
 
 /// Everything that can be switched on.
-const FULL: &str = "fp16 = false\nint8 = true\ndla_core = 1\nworkspace_mib = 300\noptimisation_level = 5\ncuda_graphs = true\n\
+const FULL: &str = "fp16 = true\nint8 = true\ndla_core = 1\nworkspace_mib = 300\noptimisation_level = 5\ncuda_graphs = true\n\
     exclude_operators = [\"NonMaxSuppression\", \"NonZero\"]\n\
     profiles = [{ model = \"m\", input = \"image\", min = [1, 3, 16, 12], opt = [4, 3, 16, 12], max = [8, 3, 16, 12] }]";
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::cli::{FINDINGS, say};
 use crate::config::Settings;
 use crate::engines::store::{Listed, State, Store};
-use crate::engines::{Key, Wanted, build as builder};
+use crate::engines::{Key, Wanted, build as builder, unchecked};
 use crate::flow::infer::backend::Backend;
 use crate::models::catalogue;
 use crate::models::passport::Model;
@@ -25,10 +25,11 @@ use crate::name::Name;
 struct Row {
     /// The model that wants it, or that it was built of.
     model: Option<Name>,
-    key: Key,
-    /// `ready`, `missing`, `refused`, or `unwanted`: no model of the config wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Key>,
+    /// `ready`, `missing`, `refused`, `unwanted`: no model of the config wants it, or `impossible`: the model can have none.
     state: &'static str,
-    /// Why it is refused.
+    /// Why it is refused or impossible.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     bytes: u64,
@@ -40,6 +41,8 @@ struct Row {
 /// The models of a config and the engine that each wants here.
 struct Ledger {
     entries: Vec<(Arc<Model>, Wanted)>,
+    /// Models that can have none, and why.
+    without: Vec<(Name, String)>,
     /// Where the library of ONNX Runtime lies.
     library: PathBuf,
 }
@@ -50,8 +53,12 @@ impl Ledger {
         let models = catalogue::load_all(settings)?;
         crate::cli::check::plan("the routes", settings, &models)?;
         let backend = Backend::choose(&settings.runtime)?;
-        let mut entries = Vec::new();
+        let (mut entries, mut without) = (Vec::new(), Vec::new());
         for model in models.into_values() {
+            if let Some(why) = unchecked(&model) {
+                without.push((model.passport.name.clone(), why));
+                continue;
+            }
             let wanted =
                 backend.wanted(&model, &settings.runtime).unwrap_or_else(|| Err("ONNX Runtime does not serve".into()));
             let wanted =
@@ -59,7 +66,7 @@ impl Ledger {
             entries.push((model, wanted));
         }
         let library = backend.library().ok_or_else(|| anyhow!("ONNX Runtime does not serve"))?.to_path_buf();
-        Ok(Self { entries, library })
+        Ok(Self { entries, without, library })
     }
 
     fn live(&self) -> BTreeSet<Key> {
@@ -71,6 +78,14 @@ impl Ledger {
         let listed = store.list().map_err(anyhow::Error::msg)?;
         let there: BTreeMap<&Key, &Listed> = listed.iter().map(|engine| (&engine.key, engine)).collect();
         let mut rows: Vec<Row> = self.entries.iter().map(|(model, wanted)| row(model, wanted, &there)).collect();
+        rows.extend(self.without.iter().map(|(model, why)| Row {
+            model: Some(model.clone()),
+            key: None,
+            state: "impossible",
+            why: Some(why.clone()),
+            bytes: 0,
+            built: None,
+        }));
         let live = self.live();
         rows.extend(listed.iter().filter(|engine| !live.contains(&engine.key)).map(|engine| spare(engine, "unwanted")));
         Ok(rows)
@@ -78,8 +93,8 @@ impl Ledger {
 }
 
 fn row(model: &Model, wanted: &Wanted, there: &BTreeMap<&Key, &Listed>) -> Row {
-    let key = wanted.place.key.clone();
-    let engine = there.get(&key);
+    let key = Some(wanted.place.key.clone());
+    let engine = there.get(&wanted.place.key);
     let (state, why) = match &wanted.state {
         State::Ready => ("ready", None),
         State::Missing => ("missing", None),
@@ -98,7 +113,7 @@ fn row(model: &Model, wanted: &Wanted, there: &BTreeMap<&Key, &Listed>) -> Row {
 
 /// A row for an engine that lies there, whoever wants it.
 fn spare(engine: &Listed, ready: &'static str) -> Row {
-    let (key, bytes) = (engine.key.clone(), engine.bytes);
+    let (key, bytes) = (Some(engine.key.clone()), engine.bytes);
     match &engine.manifest {
         Ok(manifest) => Row {
             model: Some(manifest.ingredients.model.clone()),
@@ -122,15 +137,23 @@ fn show(rows: &[Row], json: bool) -> anyhow::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["model", "key", "state", "MB", "built"]);
     for row in rows {
-        let model = row.model.as_ref().map_or("?", Name::as_str);
         let built = row.built.map(|built| built.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
         let size = if row.bytes == 0 { String::new() } else { format!("{:.1}", megabytes(row.bytes)) };
-        table.add_row([model, &row.key.to_string(), row.state, &size, &built]);
+        table.add_row([row.model(), &row.key(), row.state, &size, &built]);
     }
     say(table)?;
-    rows.iter()
-        .filter_map(|row| Some((row.key.to_string(), row.why.as_ref()?)))
-        .try_for_each(|(key, why)| say(format_args!("{key}: {why}")))
+    let reasons = rows.iter().filter_map(|row| Some((row, row.why.as_ref()?)));
+    reasons.into_iter().try_for_each(|(row, why)| say(format_args!("{} {}: {why}", row.model(), row.key())))
+}
+
+impl Row {
+    fn model(&self) -> &str {
+        self.model.as_ref().map_or("?", Name::as_str)
+    }
+
+    fn key(&self) -> String {
+        self.key.as_ref().map(Key::to_string).unwrap_or_default()
+    }
 }
 
 fn megabytes(bytes: u64) -> f64 {
@@ -221,7 +244,8 @@ mod tests {
             store.install(passing, &entry(name).1.ingredients).unwrap();
         }
         std::fs::write(entry("colour").1.place.folder.join("a.engine"), "cut").unwrap();
-        let ledger = Ledger { entries: names.map(entry).into(), library: PathBuf::new() };
+        let without = vec![(Name::new("bare").unwrap(), "no references".to_owned())];
+        let ledger = Ledger { entries: names.map(entry).into(), without, library: PathBuf::new() };
         let rows = ledger.rows(&store).unwrap();
         let told: Vec<_> = rows.iter().map(|row| (row.model.as_ref().map(Name::as_str), row.state)).collect();
         assert_eq!(
@@ -230,6 +254,7 @@ mod tests {
                 (Some("brightness"), "ready"),
                 (Some("colour"), "refused"),
                 (Some("independent"), "missing"),
+                (Some("bare"), "impossible"),
                 (Some("bytes"), "unwanted")
             ]
         );

@@ -26,6 +26,7 @@ pub(super) fn tensorrt(file: &file::File, around: &Surroundings, findings: &mut 
         folder: around.folder.join(&told.folder),
         fp16: told.fp16,
         int8: told.int8,
+        tolerance: told.tolerance,
         dla_core: told.dla_core.map(small),
         workspace_mib: told.workspace_mib,
         optimisation_level: small(told.optimisation_level),

@@ -11,13 +11,18 @@ use crate::name::Name;
 /// How TensorRT's engines are built; for `providers` with "tensorrt".
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct TensorRt {
     /// The folder of the engines.
     pub folder: PathBuf,
-    /// Layers may compute in half precision; the references of the passport say whether the answers bear it.
+    /// Layers may compute in half precision: faster, and other answers, which must come near enough to the references.
     pub fp16: bool,
     /// Layers may compute in 8-bit whole numbers, where the model was quantised with Q/DQ nodes.
     pub int8: bool,
+    /// How far an engine's answers may lie from the references, as a share of the greatest magnitude in an output; without
+    /// it as far as the passport says, which is seldom far enough for half precision.
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 1.0))]
+    pub tolerance: Option<f64>,
     /// Build for a deep learning accelerator instead of the GPU; without it none.
     #[schemars(range(min = 0, max = 1))]
     pub dla_core: Option<i64>,
@@ -40,7 +45,7 @@ pub struct TensorRt {
     /// or at once beside the running line.
     pub engine_build: EngineBuild,
     /// With "idle": seconds without a question before a build begins.
-    #[schemars(range(min = 0, max = 86_400))]
+    #[schemars(range(min = 1, max = 86_400))]
     pub idle_after_s: u64,
     /// The builder is ended when less memory is available.
     #[schemars(range(min = 0, max = 65_536))]
@@ -54,8 +59,9 @@ impl Default for TensorRt {
     fn default() -> Self {
         Self {
             folder: PathBuf::from("state/engines"),
-            fp16: true,
+            fp16: false,
             int8: false,
+            tolerance: None,
             dla_core: None,
             workspace_mib: None,
             optimisation_level: 3,

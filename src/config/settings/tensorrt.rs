@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[runtime.tensorrt]`, checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct TensorRt {
     /// The folder of the engines; made where it is missing, and nobody else's.
     pub folder: PathBuf,
@@ -16,6 +17,8 @@ pub struct TensorRt {
     pub fp16: bool,
     /// Whether layers may compute in 8-bit whole numbers, for models with Q/DQ nodes.
     pub int8: bool,
+    /// How far an engine's answers may lie from the references, above 0 and at most 1; `None` is as far as the passport says.
+    pub tolerance: Option<f64>,
     /// The deep learning accelerator to build for, 0 or 1; `None` builds for the GPU.
     pub dla_core: Option<u8>,
     /// The most memory a layer may work with, in MiB; `None` takes a share of the board's.
@@ -47,8 +50,9 @@ impl Default for TensorRt {
     fn default() -> Self {
         Self {
             folder: PathBuf::from("state/engines"),
-            fp16: true,
+            fp16: false,
             int8: false,
+            tolerance: None,
             dla_core: None,
             workspace_mib: None,
             optimisation_level: 3,
@@ -57,7 +61,7 @@ impl Default for TensorRt {
             exclude_operators: None,
             profiles: BTreeMap::new(),
             engine_build: EngineBuild::Idle,
-            idle_after: Duration::from_secs(60),
+            idle_after: Duration::from_mins(1),
             memory_reserve: 512 << 20,
             build_limit: Duration::from_hours(1),
             program: None,

@@ -142,6 +142,11 @@ fn one_builds_at_a_time() {
         true
     });
     assert!(stopped.unwrap_err().called_off && waited.get() == 1);
+    let stale = store.passing().unwrap().keep();
+    tidy(&store);
+    assert!(stale.exists(), "somebody builds in it");
     drop(held);
+    tidy(&store);
+    assert!(!stale.exists());
     bench.build().unwrap();
 }

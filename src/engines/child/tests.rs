@@ -13,7 +13,7 @@ fn script(text: &str, limits: &Limits<'_>) -> (Result<(), Stopped>, Vec<Told>) {
         arguments: ["-c".into(), text.into()].into(),
         input: b"job\n".to_vec(),
     };
-    let done = run(call, limits, |told| heard.borrow_mut().push(told));
+    let done = run(&call, limits, |told| heard.borrow_mut().push(told));
     (done, heard.into_inner())
 }
 
@@ -50,7 +50,7 @@ fn however_a_child_ends_one_sentence_says_so() {
     assert_eq!(why("echo '{\"failed\":\"a reference is not reproduced\"}'; exit 1"), "a reference is not reproduced");
     assert_eq!(why("exec >&-; read job; exit 3"), "the builder ended with exit code 3", "a silent one too");
     let call = Call { name: "the builder", program: Some(Path::new("/no/such")), arguments: vec![], input: vec![] };
-    let refused = run(call, &limits(Path::new("/")), |_| ()).unwrap_err().why;
+    let refused = run(&call, &limits(Path::new("/")), |_| ()).unwrap_err().why;
     assert!(refused.starts_with("the builder cannot be started from /no/such: "), "{refused}");
 }
 

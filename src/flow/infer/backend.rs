@@ -84,7 +84,6 @@ impl Backend {
     ///
     /// # Errors
     /// As [`Backend::open`].
-    #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has engines"))]
     pub fn open_engine(
         &self,
         model: &Model,
@@ -93,22 +92,34 @@ impl Backend {
     ) -> Result<Box<dyn Session>, ModelError> {
         let state = verify(model)?;
         let cases = reference::read(model)?;
-        let session: Box<dyn Session> = match self.library {
-            #[cfg(feature = "ort")]
-            Library::OnnxRuntime(loaded) => {
-                Box::new(super::ort::OrtSession::on_engine(loaded, model, &cases, runtime, place)?)
-            }
-            #[cfg(feature = "tract")]
-            Library::Tract => return Err(without_engines(model, place)),
-        };
+        let session = self.on_engine(model, &cases, runtime, place)?;
         state.still(model)?;
         Ok(session)
+    }
+
+    #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has engines"))]
+    fn on_engine(
+        &self,
+        model: &Model,
+        cases: &[Case],
+        runtime: &config::Runtime,
+        place: &Place,
+    ) -> Result<Box<dyn Session>, ModelError> {
+        match self.library {
+            #[cfg(feature = "ort")]
+            Library::OnnxRuntime(loaded) => {
+                Ok(Box::new(super::ort::OrtSession::on_engine(loaded, model, cases, runtime, place)?))
+            }
+            #[cfg(feature = "tract")]
+            Library::Tract => Err(without_engines(model, place)),
+        }
     }
 
     /// The engine that a model wants of TensorRT, where the settings ask for TensorRT and ONNX Runtime serves.
     ///
     /// # Errors
     /// As [`Wanted::of`].
+    #[must_use]
     #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has engines"))]
     pub fn wanted(&self, model: &Model, runtime: &config::Runtime) -> Option<Result<Wanted, String>> {
         if !runtime.providers.contains(&config::Provider::TensorRt) {

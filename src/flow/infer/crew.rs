@@ -23,6 +23,8 @@ use super::session::Session;
 use super::turns::{Turns, Urgency};
 use super::walk;
 use crate::config::{Provider, Runtime};
+use crate::engines::build::tidy;
+use crate::engines::store::Store;
 use crate::flow::plan::{ModelIndex, Plan};
 use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Unanswered, Walked, bound};
 use crate::models::ModelError;
@@ -108,6 +110,9 @@ impl Crew {
     /// [`ModelError::Runtime`] when no backend of the settings can be used at all.
     pub fn open(plan: &Arc<Plan>, runtime: &Runtime, telemetry: Telemetry) -> Result<Self, ModelError> {
         let backend = Backend::choose(runtime)?;
+        if runtime.providers.contains(&Provider::TensorRt) {
+            tidy(&Store::new(&runtime.tensorrt.folder));
+        }
         let turns = Arc::new(Turns::new(at_once(runtime)));
         let open = |model: &Arc<Model>| {
             let (backend, runtime, opened) = (backend.clone(), runtime.clone(), Arc::clone(model));

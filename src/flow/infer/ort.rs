@@ -200,11 +200,6 @@ impl OrtSession {
         let dispatches = providers::on_engine(place, &runtime.providers).map_err(told)?;
         let file = Contents::of(model)?;
         let mut session = Self::attempt(loaded, &file, cases, runtime, (Provider::TensorRt, dispatches))?;
-        if runtime.tensorrt.cuda_graphs {
-            // The first runs record, the next replay: what is replayed is held against the references too.
-            hold::warm_up(&mut session, &model.passport, cases)?;
-            hold::warm_up(&mut session, &model.passport, cases)?;
-        }
         placement::finish(&mut session.placement, Vec::new());
         match session.placement.fallback.take() {
             Some(why) => Err(told(why)),
@@ -242,7 +237,16 @@ impl OrtSession {
         let (model, outputs) = (passport.name.to_string(), passport.outputs.clone());
         let answers = passport.outputs.iter().map(|output| Tensor::zeros(&output.shape, output.element)).collect();
         let mut session = Self { inner, model, outputs, signature, placement, answers };
-        hold::warm_up(&mut session, passport, cases)?;
+        let engine = provider == Provider::TensorRt;
+        let tolerance = runtime.tensorrt.tolerance.filter(|_| engine);
+        let loosened = tolerance.map(|tolerance| hold::with_tolerance(passport, tolerance));
+        hold::warm_up(&mut session, loosened.as_ref().unwrap_or(passport), cases)?;
+        if engine && runtime.tensorrt.cuda_graphs {
+            // The first runs record, the next replay: what is replayed is held against the references too.
+            for _ in 0..2 {
+                hold::warm_up(&mut session, loosened.as_ref().unwrap_or(passport), cases)?;
+            }
+        }
         session.count_nodes(profile.as_ref());
         Ok(session)
     }

@@ -57,7 +57,7 @@ fn engine(loaded: &Loaded, model: &Model, runtime: &Runtime, alone: bool) -> Res
     if runtime.tensorrt.engine_build != EngineBuild::BeforeStart && !alone {
         return Err(pending);
     }
-    tracing::info!(model = %model.passport.name, key = %wanted.place.key, "{pending}: building it, which takes minutes");
+    tracing::warn!(model = %model.passport.name, key = %wanted.place.key, "{pending}: building it, which takes minutes");
     let stage = |stage: &str| tracing::info!(model = %model.passport.name, "the builder: {stage}");
     let surroundings: (_, &dyn Fn() -> bool) = (std::path::Path::new("/"), &|| false);
     let built = build::build(&wanted, (model, runtime, loaded.path()), surroundings, stage);

@@ -43,7 +43,10 @@ fn find(names: &[&CStr], function: &CStr) -> Option<*mut libc::c_void> {
         // SAFETY: both texts end with a null byte; with RTLD_NOLOAD nothing is loaded and no code runs.
         let symbol = unsafe {
             let handle = libc::dlopen(name.as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY);
-            if handle.is_null() { return None } else { libc::dlsym(handle, function.as_ptr()) }
+            if handle.is_null() {
+                return None;
+            }
+            libc::dlsym(handle, function.as_ptr())
         };
         (!symbol.is_null()).then_some(symbol)
     })
