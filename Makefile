@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-tract test test-tract bench profile test-recipe lint features models models-full clean
+.PHONY: help demo demo-tract test test-tract test-tensorrt bench profile test-recipe lint features models models-full clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: ## every test but tract's: units, properties, the whole road, brokers kill
 test-tract: ## the conformance suite with tract beside ONNX Runtime (builds for long)
 	@cross/setup test
 	cargo test --locked --features broker,tract --test it conformance
+
+test-tensorrt: ## each TensorRT option through ONNX Runtime's own parser, and a probe that really crashes (250 MB)
+	@cross/tensorrt
+	cargo test --locked $(FEATURES) --test it tensorrt:: -- --ignored --nocapture
 
 BENCH := target/bench
 BENCH_PYTHON := target/setup/bench/bin/python

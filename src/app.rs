@@ -107,9 +107,11 @@ impl App {
     /// Runs the road until its cameras have ended or `stop`, then drains it and the outbox.
     ///
     /// # Errors
-    /// The first of: a camera that failed, a stage that broke off or did not drain in time. Parts on the road get their
+    /// The first of: a camera that failed, a stage that broke off or did not drain in time, CUDA that broke. Parts on the road get their
     /// verdicts all the same.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let poisoned = self.crew.poisoned().clone();
+        tokio::spawn(end_with(poisoned.clone(), stop.clone()));
         let (parts_in, parts) = mpsc::channel(bound::PARTS);
         let (walked_in, walked) = mpsc::channel(bound::PARTS);
         let in_flight = self.settings.runtime.parts_in_flight;
@@ -142,7 +144,9 @@ impl App {
             broker.stop().await;
         }
         tracing::info!("the road is empty, the journal closed");
-        filmed.context("joining the cameras broke off")?
+        filmed.context("joining the cameras broke off")??;
+        anyhow::ensure!(!poisoned.is_cancelled(), "CUDA is broken for this process: it ends, to be started anew");
+        Ok(())
     }
 }
 
@@ -157,6 +161,14 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("the async runtime could not be started")
+}
+
+/// Drains the road when CUDA is broken for this process: what is on it gets verdicts, undecided where they need the GPU.
+async fn end_with(poisoned: CancellationToken, stop: CancellationToken) {
+    if stop.run_until_cancelled(poisoned.cancelled()).await.is_some() {
+        tracing::error!("CUDA is broken for this process, and every further answer with it: draining the road");
+        stop.cancel();
+    }
 }
 
 /// Waits for a stage to end, up to its deadline.
@@ -310,4 +322,18 @@ async fn close(crew: Arc<Crew>, desk: Arc<Desk>) -> anyhow::Result<()> {
     });
     journal.await.context("closing broke off")?.close().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_broken_cuda_drains_the_road_and_a_plain_stop_ends_the_watch() {
+        let (poisoned, stop) = (CancellationToken::new(), CancellationToken::new());
+        poisoned.cancel();
+        end_with(poisoned, stop.clone()).await;
+        assert!(stop.is_cancelled());
+        end_with(CancellationToken::new(), stop).await;
+    }
 }

@@ -5,6 +5,7 @@ mod board;
 mod check;
 mod config;
 mod demo;
+mod engines;
 mod eval;
 mod labelled;
 mod models;
@@ -47,6 +48,7 @@ enum Command {
     Bench(bench::Args),
     Models(models::Args),
     Board(board::Args),
+    Engines(engines::Args),
     Config(config::Args),
     Schema(schema::Args),
     Demo(demo::Args),
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),
+        Command::Engines(args) => engines::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -5,6 +5,7 @@
 //! * [`flow`] is the **road** that every part travels: `acquire < dispatch < infer < inspect < publish`;
 //!   the plain alphabetical listing is the order of travel. No policy lives here.
 //! * [`models`] knows what a model is (its passport) and whether the file on disk is that model.
+//! * [`engines`] keeps what TensorRT built, each under a key of all that it depends on, and has it built by a child process.
 //! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
@@ -17,7 +18,7 @@
 //! * Every part that is admitted gets exactly one verdict, identified by (device, epoch, seq).
 //! * A verdict is durable in the journal before it is published; the journal is the only outbox.
 //! * A frame is one pooled buffer shared by reference; nobody writes to it after capture.
-//! * A session lives on one named thread, which alone calls it.
+//! * A session lives on one named thread, which alone calls it once it has been handed over warm.
 //! * A stage imports the types of [`flow`], never another stage. A test holds the import direction.
 //! * Nothing degrades silently: what was asked for and what was got both stand in the verdict.
 
@@ -26,6 +27,7 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod engines;
 pub mod flow;
 pub mod fusion;
 pub mod learn;

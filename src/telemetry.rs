@@ -57,6 +57,10 @@ pub enum Event {
     MemberLate,
     /// A session runs on something other than what was asked for first.
     MemberDegraded,
+    /// An engine was built, held against the references and put to work.
+    EngineBuilt,
+    /// An engine is not what it should be, or could not be built; another provider answers.
+    EngineRefused,
     /// A verdict could not be written into the journal; it will be tried again.
     VerdictUnwritten,
     /// A verdict was acknowledged by the broker.
@@ -100,6 +104,8 @@ impl Event {
         Self::MemberFailed,
         Self::MemberLate,
         Self::MemberDegraded,
+        Self::EngineBuilt,
+        Self::EngineRefused,
         Self::VerdictUnwritten,
         Self::VerdictPublished,
         Self::VerdictRefused,
@@ -120,7 +126,7 @@ impl Event {
             | Self::VerdictPublished
             | Self::ImageKept
             | Self::ImageExpired => Level::DEBUG,
-            Self::BrokerConnected | Self::PartDuplicate | Self::FrameSuperseded => Level::INFO,
+            Self::BrokerConnected | Self::EngineBuilt | Self::PartDuplicate | Self::FrameSuperseded => Level::INFO,
             _ => Level::WARN,
         }
     }

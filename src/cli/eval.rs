@@ -14,7 +14,7 @@ use super::labelled::{self, Labelled};
 use super::table::{Agreement, Judged};
 use super::{FINDINGS, check, load_settings, runtime, start_logging};
 use crate::clock::Monotonic;
-use crate::config::{CameraSource, JpegScale, Settings};
+use crate::config::{CameraSource, EngineBuild, JpegScale, Settings};
 use crate::flow::acquire::decode::read_image;
 use crate::flow::dispatch::recipe;
 use crate::flow::infer::Crew;
@@ -57,10 +57,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(true);
-    let settings = match load_settings(&args.config) {
+    let mut settings = match load_settings(&args.config) {
         Ok(settings) => settings,
         Err(code) => return Ok(code),
     };
+    // Figures are about one placement, from the first part to the last.
+    settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
     let camera = camera(args, &settings)?;
     let set = labelled::read(&args.labelled, &settings.sensors.keys().collect::<Vec<_>>())?;
     let models = catalogue::load_all(&settings)?;
@@ -110,7 +112,7 @@ fn tell_models(crew: &Crew) {
         eprintln!("kenpin: model {model} does not judge: {why}");
     }
     for (model, placement) in crew.placements() {
-        let Placement { backend, version, provider, fallback, .. } = &**placement;
+        let Placement { backend, version, provider, fallback, .. } = &*placement;
         if let Some(why) = fallback {
             eprintln!("kenpin: model {model} runs on {backend} {version}, {provider}: {why}");
         }

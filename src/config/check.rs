@@ -6,6 +6,7 @@
 mod ladder;
 mod routes;
 mod sources;
+mod tensorrt;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,7 +34,7 @@ pub(super) fn settings(
     let models = models(file, surroundings);
     let routes = routes::routes(file, findings);
     let ladder = ladder::ladder(file, findings);
-    let runtime = runtime(&file.runtime, surroundings, findings);
+    let runtime = runtime(file, surroundings, findings);
     let images = file.images.as_ref().map(|images| Images {
         folder: surroundings.folder.join(&images.folder),
         max_bytes: images.max_mib.saturating_mul(MIB),
@@ -91,7 +92,8 @@ pub(super) fn models(file: &file::File, surroundings: &Surroundings) -> BTreeMap
     told.filter_map(|(name, model)| Some((name.clone(), surroundings.folder.join(model.folder.as_ref()?)))).collect()
 }
 
-fn runtime(told: &file::Runtime, surroundings: &Surroundings, findings: &mut Findings<'_>) -> Runtime {
+fn runtime(file: &file::File, surroundings: &Surroundings, findings: &mut Findings<'_>) -> Runtime {
+    let told = &file.runtime;
     for (index, backend) in told.backends.iter().enumerate() {
         let (built, feature, name) = match backend {
             Backend::OnnxRuntime => (cfg!(feature = "ort"), "ort", "onnxruntime"),
@@ -110,6 +112,7 @@ fn runtime(told: &file::Runtime, surroundings: &Surroundings, findings: &mut Fin
         threads_per_session: told.threads_per_session,
         models_at_once: told.models_at_once,
         parts_in_flight: told.parts_in_flight,
+        tensorrt: tensorrt::tensorrt(file, surroundings, findings),
     }
 }
 

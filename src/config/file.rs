@@ -6,6 +6,7 @@
 
 mod routes;
 mod sources;
+mod tensorrt;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::name::Name;
 
 pub use routes::{Condition, Fusion, Gate, Member, Read, Route, Rung};
 pub use sources::{Camera, CameraKind, Pace, Sensor, SensorKind};
+pub use tensorrt::{Profile, TensorRt};
 
 /// The configuration of Kenpin. Relative paths are relative to the folder of the main file.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -205,6 +207,8 @@ pub struct Runtime {
     /// Parts that may be in the hands of models at once.
     #[schemars(range(min = 1, max = 64))]
     pub parts_in_flight: usize,
+    /// How TensorRT's engines are built; for `providers` with "tensorrt".
+    pub tensorrt: TensorRt,
 }
 
 impl Default for Runtime {
@@ -217,6 +221,7 @@ impl Default for Runtime {
             threads_per_session: 1,
             models_at_once: None,
             parts_in_flight: 2,
+            tensorrt: TensorRt::default(),
         }
     }
 }

@@ -41,11 +41,19 @@ fn without_null(schema: &mut Schema) {
             }
         }
     }
-    if let Some(Value::Object(defaults)) = schema.get_mut("default") {
-        defaults.retain(|_, value| !value.is_null());
+    if let Some(default) = schema.get_mut("default") {
+        absent(default);
     }
     if schema.get("default").is_some_and(Value::is_null) {
         schema.remove("default");
+    }
+}
+
+/// Takes keys that are `null` out of a default, those of tables inside it too.
+fn absent(default: &mut Value) {
+    if let Value::Object(keys) = default {
+        keys.retain(|_, value| !value.is_null());
+        keys.values_mut().for_each(absent);
     }
 }
 
@@ -230,6 +238,9 @@ fn wanted(kind: &Kind, error: &ValidationError<'_>) -> (String, Option<String>) 
         Kind::MinLength { .. } => "want some text".to_owned(),
         Kind::UniqueItems => "want each only once".to_owned(),
         Kind::Pattern { pattern } if pattern == Name::PATTERN => Name::WANTED.to_owned(),
+        Kind::Pattern { pattern } if pattern == "^[A-Za-z_][A-Za-z0-9_]*$" => {
+            "want the name of an ONNX operator, such as \"NonMaxSuppression\"".to_owned()
+        }
         Kind::Pattern { pattern } if pattern == "^[0-9a-f]{64}$" => "want 64 hex digits in lower case".to_owned(),
         _ => format!("the schema says: {error}"),
     };

@@ -3,6 +3,7 @@
 //! Knows nothing of files, keys or defaults; every path in it is ready to be opened, every duration is a [`Duration`].
 
 mod routes;
+mod tensorrt;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use crate::name::Name;
 pub use routes::{
     Condition, Crops, Lighter, Member, Panel, Read, Route, Station, Statistic, Test, Thresholds, UnlessSure, WhenNone,
 };
+pub use tensorrt::{EngineBuild, Profile, TensorRt};
 
 /// Everything the daemon was told, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -267,7 +269,7 @@ pub struct Governor {
 }
 
 /// What runs the models.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Runtime {
     /// Tried in order; a later one is a fallback and marked so.
     pub backends: Vec<Backend>,
@@ -283,6 +285,8 @@ pub struct Runtime {
     pub models_at_once: Option<usize>,
     /// Parts that may be in the hands of models at once, 1 to 64.
     pub parts_in_flight: usize,
+    /// How TensorRT's engines are built.
+    pub tensorrt: TensorRt,
 }
 
 /// A library that runs models.

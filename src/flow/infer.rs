@@ -9,11 +9,13 @@
 
 pub mod backend;
 pub mod crew;
+pub mod engine;
 pub mod feed;
 pub mod hold;
 pub mod library;
 #[cfg(feature = "ort")]
 mod ort;
+mod poison;
 pub mod prepare;
 pub mod session;
 mod tokens;

@@ -108,6 +108,21 @@ broken_configs! {
     not_a_choice: "pace = \"triggered\"" => "pace = \"trigger\"";
     not_a_choice_at_all: "kind = \"tcp-listen\"" => "kind = \"opc-ua\"";
     provider_twice: "[models.teacher]" => "[runtime]\nproviders = [\"cuda\", \"cuda\"]\n\n[models.teacher]";
+    tensorrt_level: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.optimisation_level = 99\n\n[models.teacher]";
+    tensorrt_tolerance: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.tolerance = 0\n\n[models.teacher]";
+    tensorrt_core: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.dla_core = -1\n\n[models.teacher]";
+    tensorrt_folder: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.folder = \"\"\n\n[models.teacher]";
+    tensorrt_operator: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\ntensorrt.exclude_operators = [\"NonZero,Relu\"]\n\n[models.teacher]";
+    tensorrt_alone: "[models.teacher]" => "[runtime]\nproviders = [\"tensorrt\"]\n\n[models.teacher]";
+    tensorrt_profiles: "[models.teacher]" =>
+        "[runtime]\nproviders = [\"tensorrt\", \"cpu\"]\n[runtime.tensorrt]\nprofiles = [\n\
+         { model = \"teacher\", input = \"a\", min = [1, 0], opt = [1, 3], max = [1, 3] },\n\
+         { model = \"teacher\", input = \"b\", min = [4, 3], opt = [2, 3], max = [8, 3] },\n\
+         { model = \"teacher\", input = \"c\", min = [1, 3], opt = [1, 3], max = [1] },\n\
+         { model = \"teacher\", input = \"c\", min = [1, 3], opt = [4, 3], max = [2, 3] },\n\
+         { model = \"teacher\", input = \"x:0\", min = [1], opt = [1] },\n\
+         { model = \"techer\", input = \"d\", min = [1], opt = [1], max = [1] },\n\
+         ]\n\n[models.teacher]";
     missing_device: "[device]\nid = \"bench-1\"\n" => "";
     missing_kind: "kind = \"tcp-listen\"\n" => "";
     bad_name: "id = \"bench-1\"" => "id = \"bench 1\"";

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kenpin::config::{Backend as Listed, Provider, Runtime};
+use kenpin::config::{Backend as Listed, Provider, Runtime, TensorRt};
 use kenpin::flow::infer::backend::Backend;
 use kenpin::flow::infer::session::{Tensor, TensorData};
 use kenpin::models::ModelError;
@@ -68,6 +68,7 @@ pub(crate) fn runtime(backend: Listed, providers: &[Provider]) -> Runtime {
         threads_per_session: 1,
         models_at_once: None,
         parts_in_flight: 1,
+        tensorrt: TensorRt { program: Some(env!("CARGO_BIN_EXE_kenpin").into()), ..TensorRt::default() },
     }
 }
 

@@ -32,7 +32,7 @@ fn module(path: &Path) -> String {
 fn storey(module: &str) -> u8 {
     match module {
         "board" | "clock" | "memory" | "name" | "value" | "telemetry" | "tensor" => 0,
-        "fusion" | "config" | "models" | "task" => 1,
+        "fusion" | "config" | "engines" | "models" | "task" => 1,
         "flow" | "learn" | "record" | "view" => 2,
         "app" => 3,
         "cli" => 4,
@@ -86,7 +86,7 @@ fn no_stage_imports_another_stage() {
 #[test]
 fn each_foreign_world_is_touched_in_one_place() {
     let worlds: [(&str, &[&str]); 7] = [
-        ("ort::", &["flow/infer/ort.rs", "flow/infer/ort/contents.rs", "flow/infer/library.rs"]),
+        ("ort::", &["flow/infer/ort.rs", "flow/infer/ort/", "flow/infer/library.rs"]),
         ("tokenizers::", &["flow/infer/tokens/file.rs"]),
         ("tract_onnx::", &["flow/infer/tract.rs"]),
         ("mqtt5::", &["flow/publish/wire.rs", "flow/publish/broker.rs"]),

@@ -5,10 +5,12 @@
 //! another: that would be a silent change of what was asked for.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::hold;
 use super::session::Session;
 use crate::config;
+use crate::engines::{Place, Versions, Wanted};
 use crate::models::graph::MAX_BYTES;
 use crate::models::passport::Model;
 use crate::models::reference::{self, Case};
@@ -77,6 +79,82 @@ impl Backend {
         Ok(session)
     }
 
+    /// The same on TensorRT with the engine at `place`, and only there: an engine that is missing is built in this process,
+    /// so it is for the child that builds, and for who knows that it lies ready.
+    ///
+    /// # Errors
+    /// As [`Backend::open`].
+    pub fn open_engine(
+        &self,
+        model: &Model,
+        runtime: &config::Runtime,
+        place: &Place,
+    ) -> Result<Box<dyn Session>, ModelError> {
+        let state = verify(model)?;
+        let cases = reference::read(model)?;
+        let session = self.on_engine(model, &cases, runtime, place)?;
+        state.still(model)?;
+        Ok(session)
+    }
+
+    #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has engines"))]
+    fn on_engine(
+        &self,
+        model: &Model,
+        cases: &[Case],
+        runtime: &config::Runtime,
+        place: &Place,
+    ) -> Result<Box<dyn Session>, ModelError> {
+        match self.library {
+            #[cfg(feature = "ort")]
+            Library::OnnxRuntime(loaded) => {
+                Ok(Box::new(super::ort::OrtSession::on_engine(loaded, model, cases, runtime, place)?))
+            }
+            #[cfg(feature = "tract")]
+            Library::Tract => Err(without_engines(model, place)),
+        }
+    }
+
+    /// The engine that a model wants of TensorRT, where the settings ask for TensorRT and ONNX Runtime serves.
+    ///
+    /// # Errors
+    /// As [`Wanted::of`].
+    #[must_use]
+    #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has engines"))]
+    pub fn wanted(&self, model: &Model, runtime: &config::Runtime) -> Option<Result<Wanted, String>> {
+        if !runtime.providers.contains(&config::Provider::TensorRt) {
+            return None;
+        }
+        match self.library {
+            #[cfg(feature = "ort")]
+            Library::OnnxRuntime(loaded) => Some(loaded.wanted(model, runtime)),
+            #[cfg(feature = "tract")]
+            Library::Tract => None,
+        }
+    }
+
+    /// Where the library of ONNX Runtime lies, where it serves.
+    #[must_use]
+    pub fn library(&self) -> Option<&Path> {
+        match self.library {
+            #[cfg(feature = "ort")]
+            Library::OnnxRuntime(loaded) => Some(loaded.path()),
+            #[cfg(feature = "tract")]
+            Library::Tract => None,
+        }
+    }
+
+    /// Makes a tiny session on a provider of the library at `library`; a provider that is broken may end this process.
+    ///
+    /// # Errors
+    /// One sentence: what the library said.
+    pub(super) fn probe(provider: config::Provider, library: &Path) -> Result<Versions, String> {
+        #[cfg(feature = "ort")]
+        return super::ort::Loaded::load(library)?.probe(provider);
+        #[cfg(not(feature = "ort"))]
+        Err(format!("{} of {}: this build is without the cargo feature `ort`", provider.as_str(), library.display()))
+    }
+
     /// A session of the library, warmed up on `cases`.
     #[cfg_attr(not(feature = "ort"), allow(unused_variables, reason = "only ONNX Runtime has settings of its own"))]
     fn session(
@@ -95,6 +173,13 @@ impl Backend {
             Library::Tract => Ok(Box::new(super::tract::TractSession::open(model, cases, self.fallback())?)),
         }
     }
+}
+
+/// Only ONNX Runtime has engines.
+#[cfg(feature = "tract")]
+fn without_engines(model: &Model, place: &Place) -> ModelError {
+    let cause = format!("the engine {} wants ONNX Runtime, which does not serve here", place.key);
+    ModelError::Run { model: model.passport.name.to_string(), cause }
 }
 
 #[cfg(feature = "ort")]

@@ -3,22 +3,28 @@
 //!
 //! Promises an answer to every question, in bounded time after the model's own: a model that could not be loaded, or
 //! whose thread has died, answers with one sentence. Requests wait in a queue of [`bound::REQUESTS`]; beyond it the
-//! asking walker waits. Knows nothing of routes.
+//! asking walker waits. Knows nothing of routes. A model whose engine is not built yet answers on the next provider, and moves
+//! to the engine when a child has built it.
 
 mod desk;
+mod upgrade;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
 use super::feed::Question;
+use super::poison::poisons;
 use super::session::Session;
 use super::turns::{Turns, Urgency};
 use super::walk;
 use crate::config::{Provider, Runtime};
+use crate::engines::build::tidy;
+use crate::engines::store::Store;
 use crate::flow::plan::{ModelIndex, Plan};
 use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Unanswered, Walked, bound};
 use crate::models::ModelError;
@@ -26,12 +32,16 @@ use crate::models::passport::Model;
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 use desk::Desk;
+use upgrade::{Asked, Improvement, Order, Upgrades};
 
 /// The models of one plan, ready to be asked.
 #[derive(Debug)]
 pub struct Crew {
     seats: Vec<Seat>,
     telemetry: Telemetry,
+    asked: Arc<Asked>,
+    upgrades: Option<Upgrades>,
+    poisoned: CancellationToken,
 }
 
 /// One model's place in the crew.
@@ -43,8 +53,33 @@ struct Seat {
 
 #[derive(Debug)]
 enum State {
-    Running { requests: mpsc::Sender<Request>, placement: Arc<Placement>, thread: JoinHandle<()> },
-    Stopped { why: String },
+    Running {
+        requests: mpsc::Sender<Request>,
+        improvements: std::sync::mpsc::Sender<Improvement>,
+        place: Arc<Place>,
+        thread: JoinHandle<()>,
+    },
+    Stopped {
+        why: String,
+    },
+}
+
+/// Where a model runs now; its thread changes it, everybody reads it.
+#[derive(Debug)]
+struct Place(RwLock<Arc<Placement>>);
+
+impl Place {
+    fn new(placement: &Arc<Placement>) -> Self {
+        Self(RwLock::new(Arc::clone(placement)))
+    }
+
+    fn get(&self) -> Arc<Placement> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, placement: &Arc<Placement>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(placement);
+    }
 }
 
 /// One question to a model.
@@ -61,6 +96,8 @@ struct Request {
 struct Reply {
     findings: Result<Findings, String>,
     times: StageTimes,
+    /// Where it was made; `None` where no session was asked.
+    placement: Option<Arc<Placement>>,
 }
 
 impl Crew {
@@ -73,13 +110,26 @@ impl Crew {
     /// [`ModelError::Runtime`] when no backend of the settings can be used at all.
     pub fn open(plan: &Arc<Plan>, runtime: &Runtime, telemetry: Telemetry) -> Result<Self, ModelError> {
         let backend = Backend::choose(runtime)?;
+        if runtime.providers.contains(&Provider::TensorRt) {
+            tidy(&Store::new(&runtime.tensorrt.folder));
+        }
         let turns = Arc::new(Turns::new(at_once(runtime)));
         let open = |model: &Arc<Model>| {
             let (backend, runtime, opened) = (backend.clone(), runtime.clone(), Arc::clone(model));
             Seat::start(model, &turns, &telemetry, move || backend.open(&opened, &runtime))
         };
-        let seats = plan.models().iter().map(open).collect();
-        Ok(Self { seats, telemetry })
+        let seats: Vec<Seat> = plan.models().iter().map(open).collect();
+        let asked = Arc::new(Asked::new());
+        let orders = plan.models().iter().zip(&seats);
+        let orders = orders.filter_map(|(model, seat)| seat.order(model, (&backend, runtime), &telemetry)).collect();
+        let upgrades = Upgrades::start(orders, (backend, runtime.clone()), Arc::clone(&asked), telemetry.clone());
+        Ok(Self { seats, telemetry, asked, upgrades, poisoned: CancellationToken::new() })
+    }
+
+    /// Cancelled once a model said that CUDA is broken for this process: nothing but a new process helps.
+    #[must_use]
+    pub const fn poisoned(&self) -> &CancellationToken {
+        &self.poisoned
     }
 
     /// Walks one part to its end; see [`walk`].
@@ -88,7 +138,7 @@ impl Crew {
     }
 
     /// Where each running model runs, by the order of the plan's models.
-    pub fn placements(&self) -> impl Iterator<Item = (&Name, &Arc<Placement>)> {
+    pub fn placements(&self) -> impl Iterator<Item = (&Name, Arc<Placement>)> {
         self.seats.iter().filter_map(|seat| Some((&seat.name, seat.placement()?)))
     }
 
@@ -102,6 +152,9 @@ impl Crew {
 
     /// Lets every model finish what it was asked, and ends the threads. Blocks until they have ended.
     pub fn close(self) {
+        if let Some(upgrades) = self.upgrades {
+            upgrades.stop();
+        }
         for seat in self.seats {
             let State::Running { requests, thread, .. } = seat.state else { continue };
             drop(requests);
@@ -117,11 +170,15 @@ impl Crew {
             return self.cannot_ask(part, model, "the model is not in the crew: the plan has changed".into());
         };
         let camera = question.frame.as_ref().map(|frame| frame.camera.clone());
-        let Reply { findings, times } = seat.ask(question, urgency).await;
+        self.asked.now();
+        let Reply { findings, times, placement } = seat.ask(question, urgency).await;
         if let Err(why) = &findings {
             self.tell_failed(part, &seat.name, why);
+            if poisons(why) {
+                self.poisoned.cancel();
+            }
         }
-        let placement = seat.placement().cloned();
+        let placement = placement.or_else(|| seat.placement());
         let findings = findings.map_err(Unanswered::Failed);
         Answer { model, camera, crop: None, findings, times, placement }
     }
@@ -146,7 +203,7 @@ impl Crew {
 
     /// The answer of a member that the plan passes over.
     pub(super) fn unasked(&self, model: ModelIndex, camera: Option<Name>, why: Unanswered) -> Answer {
-        let placement = self.seats.get(model.get()).and_then(Seat::placement).cloned();
+        let placement = self.seats.get(model.get()).and_then(Seat::placement);
         Answer { model, camera, crop: None, findings: Err(why), times: StageTimes::default(), placement }
     }
 
@@ -167,21 +224,22 @@ impl Seat {
     ) -> Self {
         let name = model.passport.name.clone();
         let (requests, waiting) = mpsc::channel(bound::REQUESTS);
+        let (improvements, improved) = std::sync::mpsc::channel();
         let (ready, opened) = std::sync::mpsc::sync_channel(1);
         let (worker, turns) = (Arc::clone(model), Arc::clone(turns));
         let spawned =
             std::thread::Builder::new().name(format!("model-{name}")).spawn(move || match Desk::open(&worker, open) {
                 Ok(desk) => {
-                    let placement = Arc::new(desk.placement().clone());
-                    if ready.send(Ok(placement)).is_ok() {
-                        desk.serve(waiting, &turns);
+                    let place = Arc::new(Place::new(desk.placement()));
+                    if ready.send(Ok(Arc::clone(&place))).is_ok() {
+                        desk.serve(waiting, &improved, (&place, &turns));
                     }
                 }
                 Err(error) => _ = ready.send(Err(error.to_string())),
             });
         let state = spawned.map_err(|error| format!("model {name}: its thread cannot be started: {error}")).and_then(
             |thread| match opened.recv() {
-                Ok(Ok(placement)) => Ok(State::Running { requests, placement, thread }),
+                Ok(Ok(place)) => Ok(State::Running { requests, improvements, place, thread }),
                 Ok(Err(why)) => Err(why),
                 Err(_) => Err(format!("model {name}: its thread panicked while opening the session")),
             },
@@ -195,8 +253,9 @@ impl Seat {
     fn tell(&self, telemetry: &Telemetry) {
         match &self.state {
             State::Stopped { why } => telemetry.tell(Event::ModelStopped, format_args!("{why}")),
-            State::Running { placement, .. } => {
-                let Placement { backend, version, provider, nodes, fallback } = &**placement;
+            State::Running { place, .. } => {
+                let placement = place.get();
+                let Placement { backend, version, provider, nodes, fallback } = &*placement;
                 tracing::info!(model = %self.name, backend, version, provider, ?nodes, "the model is ready");
                 if let Some(why) = fallback {
                     let what = format_args!("model {} runs on {backend} {version}, {provider}: {why}", self.name);
@@ -206,16 +265,24 @@ impl Seat {
         }
     }
 
-    const fn placement(&self) -> Option<&Arc<Placement>> {
+    fn placement(&self) -> Option<Arc<Placement>> {
         match &self.state {
-            State::Running { placement, .. } => Some(placement),
+            State::Running { place, .. } => Some(place.get()),
             State::Stopped { .. } => None,
         }
     }
 
+    /// What has to be built for this model, where it runs on another provider only because its engine is not there.
+    fn order(&self, model: &Arc<Model>, how: (&Backend, &Runtime), telemetry: &Telemetry) -> Option<Order> {
+        let State::Running { improvements, place, .. } = &self.state else { return None };
+        let order = Order::of(model, &place.get(), improvements, how)?;
+        order.tell(telemetry);
+        Some(order)
+    }
+
     /// Asks the model and waits for its reply; a dead thread is a reply too.
     async fn ask(&self, question: Question, urgency: Urgency) -> Reply {
-        let failed = |why: String| Reply { findings: Err(why), times: StageTimes::default() };
+        let failed = |why: String| Reply { findings: Err(why), times: StageTimes::default(), placement: None };
         let requests = match &self.state {
             State::Running { requests, .. } => requests,
             State::Stopped { why } => return failed(why.clone()),

@@ -77,12 +77,22 @@ pub fn warm_up(session: &mut dyn Session, passport: &Passport, cases: &[Case]) -
     Ok(())
 }
 
+/// A passport whose references need only be come near to by `tolerance`.
+#[must_use]
+pub fn with_tolerance(passport: &Passport, tolerance: f64) -> Passport {
+    let mut passport = passport.clone();
+    if let Some(reference) = &mut passport.reference {
+        reference.tolerance = tolerance;
+    }
+    passport
+}
+
 /// Where answers go wrong most often, by where they are made.
 fn cause(placement: &Placement) -> &'static str {
     match placement.provider.as_str() {
         "tensorrt" => {
-            "an engine of another model or of lower precision may lie in the cache (remove it), or the file holds other \
-             weights than the reference was made with"
+            "the engine computes with lower precision than its tolerance bears (`fp16` and `tolerance` in [runtime.tensorrt]), or the \
+             file holds other weights than the reference was made with"
         }
         "cuda" => {
             "the file holds other weights than the reference was made with, or this provider computes with lower precision"

@@ -7,13 +7,16 @@
 
 mod contents;
 mod placement;
+mod probe;
+mod providers;
+mod versions;
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
-use ort::ep::{self, ExecutionProviderDispatch};
+use ort::ep::ExecutionProviderDispatch;
 use ort::logging::LogLevel;
 use ort::session::builder::SessionBuilder;
 use ort::session::{Session as Inner, SessionInputValue, SessionOutputs};
@@ -23,10 +26,11 @@ use super::hold;
 use super::library::OLDEST;
 use super::session::{Number, Port, PortElement, Session, Signature, Tensor, TensorData};
 use crate::config::{Provider, Runtime};
+use crate::engines::{Place, Versions, Wanted};
 use crate::flow::Placement;
 use crate::memory;
 use crate::models::ModelError;
-use crate::models::passport::{Element, Model, Output, Passport};
+use crate::models::passport::{Element, Model, Output};
 use crate::models::reference::Case;
 use contents::Contents;
 use placement::Profile;
@@ -69,6 +73,27 @@ impl Loaded {
         let version = version_of(&path).unwrap_or_else(|| "unknown".into());
         tracing::info!(version, path = %path.display(), "ONNX Runtime is loaded");
         Ok(LOADED.get_or_init(|| Self { environment, path, version }))
+    }
+
+    /// The engine that a model wants of TensorRT; see [`Wanted::of`].
+    ///
+    /// # Errors
+    /// As [`Wanted::of`].
+    pub(super) fn wanted(&self, model: &Model, runtime: &Runtime) -> Result<Wanted, String> {
+        Wanted::of(model, runtime, &self.path, Path::new("/"))
+    }
+
+    /// Where the library lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a tiny session on a provider; see [`probe`].
+    ///
+    /// # Errors
+    /// One sentence: what the runtime said.
+    pub(super) fn probe(&self, provider: Provider) -> Result<Versions, String> {
+        probe::probe(self, provider)
     }
 }
 
@@ -134,12 +159,22 @@ impl OrtSession {
         let mut refused: Vec<String> = fallback.into_iter().map(str::to_owned).collect();
         for (place, provider) in runtime.providers.iter().enumerate() {
             let later = runtime.providers.get(place + 1..).unwrap_or_default();
-            match Self::attempt(loaded, &file, cases, runtime, (*provider, later)) {
+            let dispatches = providers::dispatches(loaded, model, runtime, (*provider, later));
+            let dispatches = match dispatches {
+                Ok(dispatches) => dispatches,
+                Err(why) => {
+                    refused.push(format!("{}: {why}", provider.as_str()));
+                    continue;
+                }
+            };
+            match Self::attempt(loaded, &file, cases, runtime, (*provider, dispatches)) {
                 Ok(mut session) => {
                     placement::finish(&mut session.placement, refused);
                     return Ok(session);
                 }
-                Err(error @ (ModelError::Signature { .. } | ModelError::Reference { .. })) => return Err(error),
+                Err(error @ ModelError::Signature { .. }) => return Err(error),
+                // An engine computes with lower precision: the next provider may do better.
+                Err(error @ ModelError::Reference { .. }) if *provider != Provider::TensorRt => return Err(error),
                 Err(ModelError::Run { cause, .. }) => refused.push(format!("{}: {cause}", provider.as_str())),
                 Err(other) => refused.push(format!("{}: {other}", provider.as_str())),
             }
@@ -150,18 +185,39 @@ impl OrtSession {
         Err(ModelError::Run { model: model.passport.name.to_string(), cause: refused.join("; ") })
     }
 
+    /// Makes a session on TensorRT with the engine at `place`, which is built there when it is missing, and warms it up.
+    ///
+    /// # Errors
+    /// As [`OrtSession::open`]; also when TensorRT took none of the nodes.
+    pub(super) fn on_engine(
+        loaded: &'static Loaded,
+        model: &Model,
+        cases: &[Case],
+        runtime: &Runtime,
+        place: &Place,
+    ) -> Result<Self, ModelError> {
+        let told = |cause: String| ModelError::Run { model: model.passport.name.to_string(), cause };
+        let dispatches = providers::on_engine(place, &runtime.providers).map_err(told)?;
+        let file = Contents::of(model)?;
+        let mut session = Self::attempt(loaded, &file, cases, runtime, (Provider::TensorRt, dispatches))?;
+        placement::finish(&mut session.placement, Vec::new());
+        match session.placement.fallback.take() {
+            Some(why) => Err(told(why)),
+            None => Ok(session),
+        }
+    }
+
     /// One try with one provider.
     fn attempt(
         loaded: &'static Loaded,
         file: &Contents<'_>,
         cases: &[Case],
         runtime: &Runtime,
-        (provider, later): (Provider, &[Provider]),
+        (provider, dispatches): (Provider, Vec<ExecutionProviderDispatch>),
     ) -> Result<Self, ModelError> {
         let passport = &file.model.passport;
         let run_error = |cause: String| ModelError::Run { model: passport.name.to_string(), cause };
         let profile = Profile::begin();
-        let dispatches = dispatches(loaded, passport, provider, later).map_err(run_error)?;
         let full = runtime.full_placement && provider != Provider::Cpu;
         let mut builder = options(loaded, runtime.threads_per_session, full, dispatches, profile.as_ref())
             .and_then(|builder| file.pin(builder))
@@ -181,7 +237,16 @@ impl OrtSession {
         let (model, outputs) = (passport.name.to_string(), passport.outputs.clone());
         let answers = passport.outputs.iter().map(|output| Tensor::zeros(&output.shape, output.element)).collect();
         let mut session = Self { inner, model, outputs, signature, placement, answers };
-        hold::warm_up(&mut session, passport, cases)?;
+        let engine = provider == Provider::TensorRt;
+        let tolerance = runtime.tensorrt.tolerance.filter(|_| engine);
+        let loosened = tolerance.map(|tolerance| hold::with_tolerance(passport, tolerance));
+        hold::warm_up(&mut session, loosened.as_ref().unwrap_or(passport), cases)?;
+        if engine && runtime.tensorrt.cuda_graphs {
+            // The first runs record, the next replay: what is replayed is held against the references too.
+            for _ in 0..2 {
+                hold::warm_up(&mut session, loosened.as_ref().unwrap_or(passport), cases)?;
+            }
+        }
         session.count_nodes(profile.as_ref());
         Ok(session)
     }
@@ -287,33 +352,6 @@ fn options(
         builder = builder.with_profiling(profile.prefix())?;
     }
     Ok(builder.with_execution_providers(providers)?)
-}
-
-/// The providers to register for one try: the one asked for, and behind TensorRT also CUDA where the list goes on with
-/// it, so that a node TensorRT declines stays on the same device.
-fn dispatches(
-    loaded: &Loaded,
-    passport: &Passport,
-    provider: Provider,
-    later: &[Provider],
-) -> Result<Vec<ExecutionProviderDispatch>, String> {
-    let cuda = || ep::CUDA::default().build().error_on_failure();
-    Ok(match provider {
-        Provider::Cpu => Vec::new(),
-        Provider::Cuda => vec![cuda()],
-        Provider::TensorRt => {
-            let cache = placement::engine_folder(&passport.file.sha256, &loaded.version)?;
-            let tensorrt = ep::TensorRT::default()
-                .with_device_id(0)
-                .with_fp16(false)
-                .with_engine_cache(true)
-                .with_engine_cache_path(cache)
-                .with_engine_cache_prefix(&passport.file.sha256);
-            let mut list = vec![tensorrt.build().error_on_failure()];
-            list.extend(later.contains(&Provider::Cuda).then(cuda));
-            list
-        }
-    })
 }
 
 /// What the runtime tells of a graph's inputs and outputs.

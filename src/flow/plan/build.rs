@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Gate, ModelIndex, Plan, Route, RouteIndex, Station};
 use crate::config::{self, Settings};
+use crate::engines;
 use crate::fusion::Over;
 use crate::models::catalogue::sha256_of;
 use crate::models::passport::Model;
@@ -20,6 +21,7 @@ pub(super) fn plan(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> 
     if builder.findings.is_empty() {
         builder.find_cycles(&routes);
     }
+    builder.findings.extend(engines::profiles::misfits(settings, models));
     if !builder.findings.is_empty() {
         return Err(builder.findings);
     }

@@ -61,8 +61,14 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts `kenpin run CONFIG`, logging every event.
     pub(crate) fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub(crate) fn start_with(config: &Path, variables: &[(&str, &Path)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kenpin"));
         command.arg("run").arg(config).env("ORT_DYLIB_PATH", library()).env("RUST_LOG", "kenpin=debug");
+        command.envs(variables.iter().copied());
         command.env("NO_COLOR", "1").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = Lines::of(child.stderr.take().unwrap());

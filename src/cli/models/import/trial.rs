@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use image::RgbImage;
 
 use crate::clock::Monotonic;
-use crate::config::{Backend as Listed, JpegScale, Provider, Runtime};
+use crate::config::{Backend as Listed, EngineBuild, JpegScale, Provider, Runtime, TensorRt};
 use crate::flow::acquire::decode::read_image;
 use crate::flow::infer::backend::Backend;
 use crate::flow::infer::feed::{Feed, Question};
@@ -118,6 +118,8 @@ pub(in crate::cli::models) fn runtime(library: Option<&Path>) -> Runtime {
         threads_per_session: 1,
         models_at_once: None,
         parts_in_flight: 1,
+        // Who measures wants the engine, however long it takes.
+        tensorrt: TensorRt { engine_build: EngineBuild::BeforeStart, ..TensorRt::default() },
     }
 }
 

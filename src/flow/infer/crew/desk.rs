@@ -1,14 +1,17 @@
 //! A model's own thread: it takes questions, feeds the session, reads the answer and replies.
 //!
 //! Questions that wait together are answered in one run where the passport allows batches; nobody waits for a batch to
-//! fill. A question whose asker has gone is left alone.
+//! fill. A question whose asker has gone is left alone. A better session, such as one on a finished engine, takes over between
+//! two questions; each reply says where it was made.
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::{Reply, Request};
+use super::upgrade::Improvement;
+use super::{Place, Reply, Request};
 use crate::clock::milliseconds;
 use crate::flow::infer::feed::{Feed, Question};
 use crate::flow::infer::session::{Session, Tensor};
@@ -23,6 +26,8 @@ use crate::task::geometry::Geometry;
 pub(super) struct Desk {
     model: Arc<Model>,
     session: Box<dyn Session>,
+    /// Where the session runs, as replies tell it.
+    placement: Arc<Placement>,
     feed: Feed,
     /// The inputs of a batch, one question behind the other; empty between batches.
     batch: Vec<Tensor>,
@@ -48,19 +53,45 @@ impl Desk {
         let (inputs, outputs) = (&model.passport.inputs, &model.passport.outputs);
         let batch = inputs.iter().map(|input| empty(input.shape(), input.element())).collect();
         let row = outputs.iter().map(|output| empty(&output.shape, output.element)).collect();
-        Ok(Self { model: Arc::clone(model), session: open()?, feed, batch, row })
+        let session = open()?;
+        let placement = Arc::new(session.placement().clone());
+        Ok(Self { model: Arc::clone(model), session, placement, feed, batch, row })
     }
 
     /// Where the session runs.
-    pub(super) fn placement(&self) -> &Placement {
-        self.session.placement()
+    pub(super) fn placement(&self) -> &Arc<Placement> {
+        &self.placement
+    }
+
+    /// Takes what has become of the engine, and puts where the session now runs into `place`, which others read.
+    fn improve(&mut self, improvement: Improvement, place: &Place) {
+        match improvement {
+            Improvement::Session(session) => {
+                self.placement = Arc::new(session.placement().clone());
+                self.session = session;
+            }
+            Improvement::Refused { pending, why } => {
+                let mut placement = Placement::clone(&self.placement);
+                placement.fallback = placement.fallback.map(|told| told.replace(&pending, &why));
+                self.placement = Arc::new(placement);
+            }
+        }
+        place.set(&self.placement);
     }
 
     /// Replies to requests until all who could ask are gone.
-    pub(super) fn serve(mut self, mut requests: mpsc::Receiver<Request>, turns: &Turns) {
+    pub(super) fn serve(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        improvements: &Receiver<Improvement>,
+        (place, turns): (&Place, &Turns),
+    ) {
         let most = self.model.passport.batch_up_to.unwrap_or(1);
         let mut waiting: Vec<Request> = Vec::with_capacity(most);
         while let Some(first) = requests.blocking_recv() {
+            while let Ok(improvement) = improvements.try_recv() {
+                self.improve(improvement, place);
+            }
             let turn = turns.take(first.urgency);
             waiting.push(first);
             while waiting.len() < most
@@ -75,7 +106,7 @@ impl Desk {
                 let mut times = StageTimes { wait: milliseconds(asked.elapsed()), ..StageTimes::default() };
                 let findings = self.answer(&question, &mut times);
                 // A walker that no longer waits has been dropped with its part: there is nobody to tell.
-                let _ = reply.send(Reply { findings, times });
+                let _ = reply.send(Reply { findings, times, placement: Some(Arc::clone(&self.placement)) });
             }
             drop(turn);
         }
@@ -109,7 +140,10 @@ impl Desk {
             times.prepare = milliseconds(begun.elapsed());
             match seat {
                 Ok(geometry) => fed.push((request, times, geometry)),
-                Err(why) => _ = request.reply.send(Reply { findings: Err(why), times }),
+                Err(why) => {
+                    let placement = Some(Arc::clone(&self.placement));
+                    let _ = request.reply.send(Reply { findings: Err(why), times, placement });
+                }
             }
         }
         let begun = Instant::now();
@@ -127,7 +161,8 @@ impl Desk {
                     .map_err(|why| format!("model {}: {why}", self.model.passport.name))
             });
             let times = StageTimes { run, decode: milliseconds(begun.elapsed()), ..times };
-            let _ = request.reply.send(Reply { findings, times });
+            let placement = Some(Arc::clone(&self.placement));
+            let _ = request.reply.send(Reply { findings, times, placement });
         }
     }
 
@@ -156,6 +191,11 @@ mod tests {
         Question { frame, region: Region::Whole, readings: Arc::default(), found: Vec::new() }
     }
 
+    fn serve(desk: Desk, requests: mpsc::Receiver<Request>) {
+        let place = Place::new(desk.placement());
+        desk.serve(requests, &std::sync::mpsc::channel().1, (&place, &Turns::new(1)));
+    }
+
     #[test]
     fn questions_that_wait_together_are_answered_in_one_run_each_with_its_own_answer() {
         let mut many = Model::clone(&model("many"));
@@ -172,15 +212,44 @@ mod tests {
             })
             .collect();
         drop(send);
-        desk.serve(requests, &Turns::new(1));
+        serve(desk, requests);
         assert_eq!(*runs.lock().unwrap(), [4, 2]);
         for (level, mut replied) in replies {
-            let Reply { findings, times } = replied.try_recv().unwrap();
+            let Reply { findings, times, .. } = replied.try_recv().unwrap();
             let Ok(Findings::Classification { classes }) = findings else { panic!("{findings:?}") };
             let wanted = 1.0 / (1.0 + (-f64::from(level)).exp());
             assert!((classes[0].probability - wanted).abs() < 1e-6, "level {level}: {classes:?}");
             assert!(times.run > 0.0 && times.prepare > 0.0);
         }
+    }
+
+    #[test]
+    fn a_better_session_takes_over_between_two_questions_and_a_failed_engine_is_named() {
+        let desk = Desk::open(&model("m"), || Ok(fake(Behaviour::Says([0.0, 0.0])).0)).unwrap();
+        let place = Arc::new(Place::new(desk.placement()));
+        let (send, requests) = mpsc::channel(1);
+        let (improve, improvements) = std::sync::mpsc::channel();
+        let shared = Arc::clone(&place);
+        let thread = std::thread::spawn(move || desk.serve(requests, &improvements, (&shared, &Turns::new(1))));
+        let ask = || {
+            let (reply, replied) = oneshot::channel();
+            let (urgency, asked) = (Urgency::REQUIRED, Instant::now());
+            send.blocking_send(Request { question: question(1), urgency, asked, reply }).unwrap();
+            let reply = replied.blocking_recv().unwrap();
+            let Ok(Findings::Classification { classes }) = reply.findings else { panic!("{:?}", reply.findings) };
+            (classes[1].probability, reply.placement.unwrap().fallback.clone())
+        };
+        let pending = || "a fake is all".to_owned();
+        assert_eq!(ask(), (0.5, Some("a fake is all there is".into())));
+        improve.send(Improvement::Refused { pending: pending(), why: "it crashed, and that is what".into() }).unwrap();
+        assert_eq!(ask(), (0.5, Some("it crashed, and that is what there is".into())));
+        improve.send(Improvement::Session(fake(Behaviour::Says([0.0, 9.0])).0)).unwrap();
+        let (probability, fallback) = ask();
+        assert!(probability > 0.99, "the new session answers: {probability}");
+        assert_eq!(fallback.as_deref(), Some("a fake is all there is"), "as the new session says");
+        assert_eq!(place.get().fallback, fallback);
+        drop(send);
+        thread.join().unwrap();
     }
 
     #[test]
@@ -192,7 +261,7 @@ mod tests {
         let request = Request { question: question(1), urgency: Urgency::REQUIRED, asked: Instant::now(), reply };
         send.try_send(request).unwrap();
         drop(send);
-        desk.serve(requests, &Turns::new(1));
+        serve(desk, requests);
         assert!(runs.lock().unwrap().is_empty());
     }
 }

@@ -21,6 +21,8 @@ pub(in crate::flow::infer) enum Behaviour {
     Looks,
     /// Ends with an error.
     Fails,
+    /// Ends with an error after which CUDA is broken for the process.
+    Breaks,
     /// Answers like [`Behaviour::Says`] with two zeroes, once the other end of the channel is gone.
     Waits(Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>),
     /// Panics.
@@ -59,6 +61,10 @@ impl Session for Fake {
                     [0.0, 0.0]
                 }
                 Behaviour::Looks => [row[0], 0.0],
+                Behaviour::Breaks => {
+                    let cause = "CUDA failure 700: an illegal memory access was encountered ; GPU=0".into();
+                    return Err(ModelError::Run { model: "fake".into(), cause });
+                }
                 Behaviour::Panics => panic!("the fake session panics, as it was told to"),
                 _ => return Err(ModelError::Run { model: "fake".into(), cause: "it was told to fail".into() }),
             });
@@ -186,6 +192,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
             threads_per_session: 1,
             models_at_once: None,
             parts_in_flight: 1,
+            tensorrt: config::TensorRt::default(),
         },
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
@@ -207,7 +214,7 @@ pub(in crate::flow::infer) fn crew(plan: &Plan, behaviours: &[Behaviour]) -> Cre
         })
     };
     let seats = plan.models().iter().zip(behaviours).map(start).collect();
-    Crew { seats, telemetry }
+    Crew { seats, telemetry, asked: Arc::new(Asked::new()), upgrades: None, poisoned: CancellationToken::new() }
 }
 
 /// A 2x2 frame of one level.
@@ -275,6 +282,21 @@ async fn a_failing_model_answers_with_a_sentence_and_goes_on() {
         assert_eq!(why, "model fake: it was told to fail");
         assert_eq!(crew.telemetry.count(Event::MemberFailed), round);
     }
+    crew.close();
+}
+
+#[tokio::test]
+async fn an_error_that_breaks_the_process_is_told_to_who_can_end_it() {
+    let seats = vec![member("fails", None), member("breaks", None)];
+    let plan = plan(&["breaks", "fails"], vec![("only", panel(seats))]);
+    let crew = opened(&plan, &[Behaviour::Fails, Behaviour::Fails]).await;
+    crew.walk(part("p", &plan, vec![frame("c", 3)])).await;
+    assert!(!crew.poisoned().is_cancelled(), "another error is none of that");
+    crew.close();
+    let crew = opened(&plan, &[Behaviour::Breaks, Behaviour::Says([0.0, 0.0])]).await;
+    let walked = crew.walk(part("p", &plan, vec![frame("c", 3)])).await;
+    assert!(crew.poisoned().is_cancelled());
+    assert!(walked.answers.iter().any(|given| given.answer.findings.is_err()), "the answer is a failure like others");
     crew.close();
 }
 

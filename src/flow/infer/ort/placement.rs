@@ -1,5 +1,5 @@
 //! Where the nodes of a session really run: the profile of its warm-up, counted by provider, and what that says about
-//! the provider asked for. Also the folder of TensorRT's engines. Touches no foreign library.
+//! the provider asked for. Touches no foreign library.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -103,27 +103,6 @@ pub(super) fn finish(placement: &mut Placement, mut refused: Vec<String>) {
         placement.provider.clone_from(provider);
     }
     placement.fallback = (!refused.is_empty()).then(|| refused.join("; "));
-}
-
-/// The folder for the engines TensorRT builds from one model with one version of the runtime, made where it is missing.
-///
-/// TensorRT's own key ignores weights: two trainings of one network with one file name would share an engine, and the
-/// newer would answer with the older's weights. So the hash of the model is part of the path.
-/// It lies in systemd's `CACHE_DIRECTORY`, else `XDG_CACHE_HOME`, else `~/.cache`.
-///
-/// # Errors
-/// One sentence when there is no such place, its path is not text, or it cannot be made.
-pub(super) fn engine_folder(sha256: &str, version: &str) -> Result<String, String> {
-    let place = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = place("CACHE_DIRECTORY")
-        .or_else(|| place("XDG_CACHE_HOME").map(|folder| folder.join("kenpin")))
-        .or_else(|| place("HOME").map(|folder| folder.join(".cache/kenpin")))
-        .ok_or("no place for TensorRT engines: set CACHE_DIRECTORY, XDG_CACHE_HOME or HOME")?;
-    let folder = base.join("engines").join(sha256).join(format!("onnxruntime-{version}"));
-    let shown = folder.display().to_string();
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| format!("{shown} for TensorRT engines cannot be made: {error}"))?;
-    folder.into_os_string().into_string().map_err(|_| format!("{shown} for TensorRT engines is not UTF-8"))
 }
 
 #[cfg(test)]

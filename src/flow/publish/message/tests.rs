@@ -1,5 +1,7 @@
 //! The messages against their own schemas, and what composing puts into them.
 
+use std::time::Duration;
+
 use super::*;
 use crate::clock::Monotonic;
 
