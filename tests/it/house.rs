@@ -33,7 +33,7 @@ fn storey(module: &str) -> u8 {
     match module {
         "board" | "clock" | "memory" | "name" | "value" | "telemetry" | "tensor" => 0,
         "fusion" | "config" | "models" | "task" => 1,
-        "flow" | "learn" | "record" | "view" => 2,
+        "flow" | "govern" | "learn" | "record" | "simulate" | "view" => 2,
         "app" => 3,
         "cli" => 4,
         "main" | "lib" => 5,
