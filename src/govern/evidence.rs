@@ -101,9 +101,7 @@ pub struct Evidence {
     pub over_currents: Vec<(String, f64)>,
     /// Watt that the board draws.
     pub watts: Option<f64>,
-    /// The number of the power mode.
-    pub power_mode: Option<u32>,
-    /// The most hertz the GPU may have in this power mode.
+    /// The most hertz the GPU may have in this power mode: how a lower mode shows.
     pub most_hertz: Option<f64>,
     /// The GPU's clock over its most, 0 to 1.
     pub clock_share: Option<f64>,
@@ -146,7 +144,6 @@ impl Evidence {
             over_limit: readings.over_limit.clone(),
             over_currents,
             watts: readings.power_mw.map(|milliwatts| milliwatts / 1e3).filter(|watts| WATTS.contains(watts)),
-            power_mode: readings.power_mode,
             most_hertz: clock.map(|clock| clock.most_hertz).filter(|hertz| hertz.is_finite()),
             clock_share,
             slow_seconds: before.slow_seconds,
@@ -262,10 +259,10 @@ pub(crate) mod tests {
         let (mut evidence, mut before) =
             look(&Readings { zones: all(Some(50.0)), ..Readings::default() }, Before::default());
         assert!(evidence.missing.is_empty() && evidence.hottest.is_some());
-        for (place, mad) in [None, Some(f64::NAN), Some(-256.0), Some(1e9)].into_iter().enumerate() {
+        for (place, mad) in (1_u32..).zip([None, Some(f64::NAN), Some(-256.0), Some(1e9)]) {
             (evidence, before) = look(&Readings { zones: all(mad), ..Readings::default() }, before);
             assert_eq!((evidence.hottest.clone(), evidence.missing.as_slice()), (None, ["cpu".to_owned()].as_slice()));
-            assert!((evidence.blind_seconds - (place as f64 + 1.0)).abs() < 1e-12);
+            assert!((evidence.blind_seconds - f64::from(place)).abs() < 1e-12);
         }
         // A zone that is gone altogether is missing too.
         (evidence, before) = look(&Readings::default(), before);
@@ -311,7 +308,8 @@ pub(crate) mod tests {
             [with(0.95, 6e8), with(0.95, 6e8), with(0.2, 6e8), with(0.95, 6e8), with(0.95, 9.9e8), with(0.95, f64::NAN)]
         {
             let (evidence, next) = look(&readings, before);
-            (before, _) = (next, slow.push(evidence.slow_seconds));
+            slow.push(evidence.slow_seconds);
+            before = next;
         }
         assert_eq!(slow, [1.0, 2.0, 0.0, 1.0, 0.0, 0.0]);
     }

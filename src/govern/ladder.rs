@@ -196,6 +196,7 @@ impl Ladder {
     }
 
     /// Places and rungs that are allowed, the heaviest first.
+    #[must_use]
     pub fn allowed(&self) -> impl DoubleEndedIterator<Item = (usize, &Rung)> {
         self.rungs.iter().enumerate().filter(|(_, rung)| rung.allowed)
     }

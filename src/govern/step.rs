@@ -12,7 +12,7 @@
 //!
 //! Between a sustainable rung and one that is not, the heavier one is thereby taken in turns, each of `hold_seconds` at least
 //! by forecast; with infinite `hold_seconds` never. A rung that had to be left sooner than forecast waits twice as long before
-//! it is taken again, and so on up to 16 times.
+//! it is taken again, and so on up to 32 times.
 //!
 //! All of them decide by the state as it was before these readings; only then are these learned from. So a hotter
 //! reading can take rungs away and never add one.
@@ -37,8 +37,11 @@ const LEAVE: f64 = 0.5;
 /// The share of the deadline that waiting and running may take for a rung to be taken.
 const TAKE: f64 = 0.25;
 
+/// The share of its forecast time before which a rung is left early.
+const EARLY: f64 = 0.5;
+
 /// Doublings of the wait for a rung that had to be left early.
-const DOUBLINGS: u32 = 4;
+const DOUBLINGS: u32 = 5;
 
 /// How the governor is set.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +69,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            dwell: Duration::from_secs(300),
-            hold_seconds: 600.0,
+            dwell: Duration::from_mins(2),
+            hold_seconds: 150.0,
             margin_kelvin: 1.0,
             settle: Duration::from_secs(15),
             blind_seconds: 10.0,
@@ -132,7 +135,7 @@ impl State {
     fn switch(&mut self, to: usize, hold_seconds: f64, now: Duration) {
         let up = to < self.rung;
         // Left before its time was over: what took it was wrong, or the world has changed.
-        let early = self.risen.map(|risen| now.saturating_sub(risen).as_secs_f64() < hold_seconds);
+        let early = self.risen.map(|risen| now.saturating_sub(risen).as_secs_f64() < EARLY * hold_seconds);
         if let (Some(early), Some(failures)) = (early.filter(|_| !up), self.failures.get_mut(self.rung)) {
             *failures = if early { (*failures + 1).min(DOUBLINGS) } else { 0 };
         }

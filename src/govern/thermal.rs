@@ -1,14 +1,25 @@
 //! How the board heats, learned while it runs: a slow mass behind a fast one, and from that the temperature at another power.
 //!
-//! The model: a heat sink of one time constant, S' = (T_ambient + R_slow P - S) / tau, and the chip above it without delay,
-//! T = S + R_fast P. Over windows of [`WINDOW`] seconds with mean temperatures and powers (T, P), then (T', P'), that is
+//! The model is a heat sink S of one time constant, and the chip T above it without delay:
 //!
-//! T' - T = -k T + R_fast (P' - P) + k (R_fast + R_slow) P + k T_ambient, with k = 1 - exp(-window / tau),
+//! ```text
+//! S' = (ambient + slow P - S) / tau,   T = S + fast P
+//! ```
+//!
+//! Over windows of [`WINDOW`] seconds with mean temperatures and powers (T0, P0), then (T1, P1), that is
+//!
+//! ```text
+//! T1 - T0 = -k T0 + fast (P1 - P0) + k (fast + slow) P0 + k ambient,   k = 1 - exp(-window / tau)
+//! ```
 //!
 //! which is linear in four parameters that [`Rls`] follows, from a stated prior and inside of physical bounds. At one power
-//! the answer is closed: T(t) = T_end + (T(0) - T_end) exp(-t / tau) with T_end = T_ambient + (R_fast + R_slow) P.
+//! the answer is closed:
 //!
-//! Source: the first-order thermal network as in F. Incropera and D. DeWitt, *Fundamentals of Heat and Mass Transfer*,
+//! ```text
+//! T(t) = end + (T(0) - end) exp(-t / tau),   end = ambient + (fast + slow) P
+//! ```
+//!
+//! Source: the first-order thermal network as in F. Incropera and D. `DeWitt`, *Fundamentals of Heat and Mass Transfer*,
 //! section 5.1 (lumped capacitance), equations 5.6 and 5.25; its identification as a difference equation as in L. Ljung,
 //! *System Identification* (2nd ed. 1999), sections 4.2 and 11.2; the variance of a forecast of such an equation as in
 //! G. Box and G. Jenkins, *Time Series Analysis*, section 5.1.
@@ -29,6 +40,9 @@ const RESIDUALS: f64 = 30.0;
 
 /// The weight an observation has left after one window more: about half an hour of memory.
 const FORGETTING: f64 = 0.985;
+
+/// Seconds: what drifts more slowly is taken as a change of the air around, which is followed.
+const MOST_TAU: f64 = 2000.0;
 
 /// The share of a normal distribution below this many deviations is 95 %.
 const SURE: f64 = 1.645;
@@ -53,17 +67,17 @@ impl Board {
     /// What a small board with a heat sink may be like, before anything was seen of it. Assumed.
     pub const PRIOR: Self = Self { fast: 0.9, slow: 3.2, tau: 500.0, ambient: 35.0 };
 
-    /// The same inside of what a board may be: resistances to 3 and 30 K/W, 1 minute to 3 hours, -40 to 85 C.
+    /// The same inside of what a board may be: resistances to 3 and 15 K/W, time constants to [`MOST_TAU`], air of -20 to 85 C.
     fn held(self) -> Self {
         Self {
             fast: self.fast.clamp(0.0, 3.0),
-            slow: self.slow.clamp(0.2, 30.0),
-            tau: self.tau.clamp(60.0, 10_800.0),
-            ambient: self.ambient.clamp(-40.0, 85.0),
+            slow: self.slow.clamp(0.2, 15.0),
+            tau: self.tau.clamp(60.0, MOST_TAU),
+            ambient: self.ambient.clamp(-20.0, 85.0),
         }
     }
 
-    /// The temperature after a long time at this power, in degrees Celsius: T_ambient + (R_fast + R_slow) P.
+    /// The temperature after a long time at this power, in degrees Celsius: ambient + (fast + slow) P.
     #[must_use]
     pub fn steady(&self, watts: f64) -> f64 {
         self.ambient + (self.fast + self.slow) * watts
@@ -76,7 +90,7 @@ impl Board {
         end + (start - end) * (-seconds / self.tau).exp()
     }
 
-    /// Seconds from the change of power until `level` is reached from below: tau ln((T_end - T(0)) / (T_end - level)). 0 when
+    /// Seconds from the change of power until `level` is reached from below: tau ln((end - T(0)) / (end - level)). 0 when
     /// it is already, `None` when it never is.
     #[must_use]
     pub fn seconds_until(&self, level: f64, celsius: f64, now: f64, then: f64) -> Option<f64> {
@@ -105,7 +119,7 @@ impl Board {
 
     /// From parameters of the difference equation, inside of the bounds.
     fn of([k, fast, gain, offset]: [f64; 4]) -> Self {
-        let k = if k.is_finite() { k.clamp(-(-WINDOW / 10_800.0_f64).exp_m1(), 0.5) } else { Self::PRIOR.k() };
+        let k = if k.is_finite() { k.clamp(-(-WINDOW / MOST_TAU).exp_m1(), 0.5) } else { Self::PRIOR.k() };
         let fast = fast.clamp(0.0, 3.0);
         Self { fast, slow: gain / k - fast, tau: -WINDOW / (-k).ln_1p(), ambient: CENTRE + offset / k }.held()
     }

@@ -73,12 +73,14 @@ impl<'l> Oracle<'l> {
         let light = ladder.rung(ladder.lightest_judging());
         let light = plant.board().power.factor * light.power.watts * light.busy(scenario.rate(1.0), 1.0);
         let top = limit - plant.board().heat.chip_to_sink_kelvin_per_watt * (idle(plant.board(), limit) + light);
-        let coldest = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| scenario.around(share).celsius).into_iter().fold(top, f64::min);
+        let coldest =
+            [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| scenario.around(share).celsius).into_iter().fold(top, f64::min);
         let from = coldest.min(plant.heat().sink) - 1.0;
         let cell = |points: usize| (top - from) / f64::from(u32::try_from(points - 1).unwrap_or(1));
         let grid = Grid { sink: (from, cell(SINKS)), housing: (from, cell(HOUSINGS)) };
         let blocks = seconds.div_ceil(BLOCK);
-        let mut oracle = Self { ladder, scenario, plant: plant.clone(), limit, grid, values: vec![[[0.0; HOUSINGS]; SINKS]] };
+        let mut oracle =
+            Self { ladder, scenario, plant: plant.clone(), limit, grid, values: vec![[[0.0; HOUSINGS]; SINKS]] };
         for block in (0..blocks).rev() {
             let share = (f64::from(block) + 0.5) * f64::from(BLOCK) / f64::from(seconds.max(1));
             let values = oracle.block(share);
@@ -89,10 +91,12 @@ impl<'l> Oracle<'l> {
     }
 
     /// What runs in this second.
+    #[must_use]
     pub fn rung(&self, seen: Seen<'_>) -> usize {
-        let Some((heat, mut best)) = Some((seen.plant.heat(), None::<(f64, usize)>)).filter(|_| seen.plant.on()) else {
+        if !seen.plant.on() {
             return self.ladder.lightest();
-        };
+        }
+        let (heat, mut best) = (seen.plant.heat(), None::<(f64, usize)>);
         let block = (seen.second / BLOCK) as usize + 1;
         let price = self.values.get(block).or(self.values.last()).map_or(0.0, |values| self.grid.price(values, heat));
         let price = SHADE * price / seen.plant.board().heat.sink_joules_per_kelvin;
@@ -147,9 +151,13 @@ impl<'l> Oracle<'l> {
     /// The allowed rungs that keep pace, as choices, the heaviest first; the lightest that judges where none does.
     fn choices(&self, rate: f64) -> Vec<Choice> {
         let factor = self.plant.board().power.factor;
-        let choice = |rung: &Rung| Choice { watts: factor * rung.power.watts * rung.busy(rate, 1.0), accuracy: rung.accuracy.value };
+        let choice = |rung: &Rung| Choice {
+            watts: factor * rung.power.watts * rung.busy(rate, 1.0),
+            accuracy: rung.accuracy.value,
+        };
         let keeps = |rung: &Rung| rate * rung.service.mean_seconds <= 1.0 && rung.service.p99_seconds < DEADLINE;
-        let kept: Vec<Choice> = self.ladder.allowed().filter(|(_, rung)| keeps(rung)).map(|(_, rung)| choice(rung)).collect();
+        let kept: Vec<Choice> =
+            self.ladder.allowed().filter(|(_, rung)| keeps(rung)).map(|(_, rung)| choice(rung)).collect();
         if kept.is_empty() { vec![choice(self.ladder.rung(self.ladder.lightest_judging()))] } else { kept }
     }
 
@@ -183,7 +191,8 @@ fn next_chip(plant: &Plant, watts: f64, around: Around) -> f64 {
     let mut heat = plant.heat();
     for _ in 0..4 {
         let (chip, sink, housing) = flows(plant.board(), heat, watts, around);
-        heat = Heat { chip: heat.chip + chip / 4.0, sink: heat.sink + sink / 4.0, housing: heat.housing + housing / 4.0 };
+        heat =
+            Heat { chip: heat.chip + chip / 4.0, sink: heat.sink + sink / 4.0, housing: heat.housing + housing / 4.0 };
     }
     heat.chip
 }
@@ -191,7 +200,8 @@ fn next_chip(plant: &Plant, watts: f64, around: Around) -> f64 {
 /// The best mix of two choices whose mean power is exactly `watts`; none where all are below or all above.
 fn mixed(choices: &[Choice], watts: f64) -> Option<Choice> {
     let above = choices.iter().filter(|choice| choice.watts > watts);
-    let pairs = above.flat_map(|above| choices.iter().filter(|choice| choice.watts <= watts).map(move |below| (above, below)));
+    let pairs =
+        above.flat_map(|above| choices.iter().filter(|choice| choice.watts <= watts).map(move |below| (above, below)));
     let mix = |(above, below): (&Choice, &Choice)| {
         let share = (watts - below.watts) / (above.watts - below.watts);
         below.accuracy + share * (above.accuracy - below.accuracy)
@@ -220,7 +230,12 @@ impl Grid {
 }
 
 /// The cell below a temperature, and the share of it above its border. The last cell for what is beyond.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place of a small grid")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a place of a small grid"
+)]
 fn place(celsius: f64, (from, cell): (f64, f64), points: usize) -> (usize, f64) {
     let place = ((celsius - from) / cell).clamp(0.0, (points - 1) as f64);
     let whole = (place as usize).min(points - 2);

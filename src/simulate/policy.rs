@@ -100,13 +100,25 @@ pub struct Governor<'l> {
 impl<'l> Policy<'l> {
     /// A policy for one shift on one board.
     #[must_use]
-    pub fn new(kind: Kind, ladder: &'l Ladder, settings: &Settings, plant: &Plant, scenario: &'l Scenario, seconds: u32) -> Self {
+    pub fn new(
+        kind: Kind,
+        ladder: &'l Ladder,
+        settings: &Settings,
+        plant: &Plant,
+        scenario: &'l Scenario,
+        seconds: u32,
+    ) -> Self {
         let heavy = heaviest(ladder, scenario.rate(1.0));
         let light = ladder.lightest_judging();
         match kind {
             Kind::Governor => {
                 let state = Some(State::new(settings, ladder));
-                Self::Governor(Box::new(Governor { settings: settings.clone(), ladder, state, before: Before::default() }))
+                Self::Governor(Box::new(Governor {
+                    settings: settings.clone(),
+                    ladder,
+                    state,
+                    before: Before::default(),
+                }))
             }
             Kind::None => Self::Fixed(heavy),
             Kind::Student => Self::Fixed(light),
@@ -135,7 +147,8 @@ impl Governor<'_> {
         let (evidence, before) = Evidence::of(seen.readings, seen.load, std::mem::take(&mut self.before), 1.0);
         self.before = before;
         let state = self.state.take().unwrap_or_else(|| State::new(&self.settings, self.ladder));
-        let (state, orders) = step(&self.settings, self.ladder, state, &evidence, Duration::from_secs(seen.second.into()));
+        let (state, orders) =
+            step(&self.settings, self.ladder, state, &evidence, Duration::from_secs(seen.second.into()));
         self.state = Some(state);
         orders.rung
     }
@@ -144,7 +157,9 @@ impl Governor<'_> {
 /// The heaviest allowed rung that keeps pace at full clock; the lightest that judges where none does.
 fn heaviest(ladder: &Ladder, rate: f64) -> usize {
     let mut allowed = ladder.allowed();
-    let keeps = allowed.find(|(_, rung)| rung.judges() && rate * rung.service.mean_seconds <= 0.97 && rung.service.p99_seconds < DEADLINE);
+    let keeps = allowed.find(|(_, rung)| {
+        rung.judges() && rate * rung.service.mean_seconds <= 0.97 && rung.service.p99_seconds < DEADLINE
+    });
     keeps.map_or(ladder.lightest_judging(), |(place, _)| place)
 }
 

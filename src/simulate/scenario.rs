@@ -15,7 +15,7 @@ pub const SHIFT: u32 = 8 * 3600;
 /// A shift.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Its name.
+    /// Its name: `ambient-25`, `summer-hall`.
     pub name: Name,
     /// The hall over the shift.
     hall: Hall,
@@ -38,9 +38,25 @@ enum Hall {
 }
 
 impl Scenario {
-    /// A hall of one temperature.
+    /// The one of a name: `ambient-25`, or one of [`Self::special`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let constant = name.strip_prefix("ambient-").and_then(|celsius| Self::ambient(celsius.parse().ok()?));
+        constant.or_else(|| Self::special().into_iter().find(|scenario| scenario.name == *name))
+    }
+
+    /// Those that are played when none is named: halls of 25, 40 and 50 C, and [`Self::special`].
+    #[must_use]
+    pub fn usual() -> Vec<Self> {
+        [25.0, 40.0, 50.0].into_iter().filter_map(Self::ambient).chain(Self::special()).collect()
+    }
+
+    /// A hall of one temperature, from -40 to 80 degrees Celsius; `None` for any other.
     #[must_use]
     pub fn ambient(celsius: f64) -> Option<Self> {
+        if !(-40.0..=80.0).contains(&celsius) {
+            return None;
+        }
         Some(Self::plain(Name::new(&format!("ambient-{celsius}")).ok()?, Hall::Constant(celsius)))
     }
 
@@ -52,7 +68,8 @@ impl Scenario {
     #[must_use]
     pub fn special() -> Vec<Self> {
         let plain = |name, hall| Some(Self::plain(Name::new(name).ok()?, hall));
-        let failed_fan = plain("failed-fan-40", Hall::Constant(40.0)).map(|plain| Self { fan_fails: Some(0.125), ..plain });
+        let failed_fan =
+            plain("failed-fan-40", Hall::Constant(40.0)).map(|plain| Self { fan_fails: Some(0.125), ..plain });
         let summer = plain("summer-hall", Hall::Summer(24.0, 46.0, 30.0));
         let clogged = plain("clogged-filter", Hall::Constant(35.0)).map(|plain| Self { filter: 3.5, ..plain });
         let two = plain("two-lines", Hall::Constant(35.0)).map(|plain| Self { lines: 2.0, starts: 0.0625, ..plain });
@@ -67,7 +84,11 @@ impl Scenario {
             // Half a wave up and half a wave down.
             Hall::Summer(from, by, to) => {
                 let wave = |share: f64| (1.0 - (std::f64::consts::PI * share).cos()) / 2.0;
-                if share < 0.6 { from + (by - from) * wave(share / 0.6) } else { by + (to - by) * wave((share - 0.6) / 0.4) }
+                if share < 0.6 {
+                    from + (by - from) * wave(share / 0.6)
+                } else {
+                    by + (to - by) * wave((share - 0.6) / 0.4)
+                }
             }
         };
         Around {
@@ -90,16 +111,19 @@ mod tests {
 
     #[test]
     fn what_surrounds_the_board_is_what_the_name_says() {
-        let of = |name: &str| Scenario::special().into_iter().find(|scenario| scenario.name == *name).unwrap();
+        let of = |name: &str| Scenario::named(name).unwrap();
         let summer = of("summer-hall");
-        let halls = [0.0, 0.3, 0.6, 0.8, 1.0].map(|share| (summer.around(share).celsius * 1e6).round() / 1e6);
-        assert_eq!(halls, [24.0, 35.0, 46.0, 38.0, 30.0]);
+        for (share, celsius) in [(0.0, 24.0), (0.3, 35.0), (0.6, 46.0), (0.8, 38.0), (1.0, 30.0)] {
+            assert!((summer.around(share).celsius - celsius).abs() < 1e-9, "{share}");
+        }
         let fan = of("failed-fan-40");
         assert!(fan.around(0.12).fan && !fan.around(0.13).fan && fan.around(0.5).celsius >= 40.0);
         assert!((of("clogged-filter").around(0.5).filter - 2.25).abs() < 1e-12);
         assert_eq!((of("two-lines").rate(0.0), of("two-lines").rate(0.5)), (0.0, 28.0));
-        let hall = Scenario::ambient(47.5).unwrap();
+        let hall = of("ambient-47.5");
         assert_eq!((hall.name.as_str(), hall.rate(0.0), hall.around(0.7).celsius), ("ambient-47.5", 14.0, 47.5));
         assert_eq!(Scenario::ambient(-5.0).unwrap().name.as_str(), "ambient--5");
+        assert!(["ambient-81", "ambient-NaN", "winter"].iter().all(|name| Scenario::named(name).is_none()));
+        assert_eq!(Scenario::usual().len(), 7);
     }
 }

@@ -80,7 +80,12 @@ pub fn play(setting: Setting<'_>, plant: Plant, policy: &mut Policy<'_>, mut eac
     for second in 0..seconds {
         let share = f64::from(second) / f64::from(seconds);
         let parts = line.arrive(scenario.rate(share), &mut arrivals);
-        let load = Load { arrivals_per_second: line.rate, queued: line.queued, deadline_seconds: DEADLINE, service_scale: 1.0 / plant.clock() };
+        let load = Load {
+            arrivals_per_second: line.rate,
+            queued: line.queued,
+            deadline_seconds: DEADLINE,
+            service_scale: 1.0 / plant.clock(),
+        };
         let place = policy.rung(Seen { readings: &readings, load, second, plant: &plant, share, arrivals: parts });
         let (rung, clock) = (ladder.rung(place), plant.clock());
         let served = if plant.on() { line.serve(rung, clock, parts) } else { line.fail(parts) };

@@ -48,7 +48,10 @@ impl Trial<'_> {
         let work = || {
             loop {
                 let job = next.fetch_add(1, Ordering::Relaxed);
-                let (Some(scenario), Ok(draw)) = (scenarios.get(job / draws.max(1)), u32::try_from(job % draws.max(1))) else { return };
+                let (Some(scenario), Ok(draw)) = (scenarios.get(job / draws.max(1)), u32::try_from(job % draws.max(1)))
+                else {
+                    return;
+                };
                 let outcomes = policies.iter().map(|kind| self.shift(scenario, draw, *kind, |_| ())).collect();
                 if let Some(place) = done.lock().unwrap_or_else(PoisonError::into_inner).get_mut(job) {
                     *place = Some(outcomes);
@@ -62,9 +65,12 @@ impl Trial<'_> {
                 scope.spawn(work);
             }
         });
-        let done: Vec<Vec<Outcome>> = done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect();
+        let done: Vec<Vec<Outcome>> =
+            done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect();
         let of = |drawn: &[Vec<Outcome>]| {
-            (0..policies.len()).map(|policy| drawn.iter().filter_map(|outcomes| outcomes.get(policy).copied()).collect()).collect()
+            (0..policies.len())
+                .map(|policy| drawn.iter().filter_map(|outcomes| outcomes.get(policy).copied()).collect())
+                .collect()
         };
         done.chunks(draws.max(1)).map(of).collect()
     }

@@ -91,10 +91,10 @@ fn nearness_to_the_trip_steps_down_to_what_stays_cool_and_up_again_after_the_dwe
     let change = orders.changed.unwrap();
     assert_eq!((orders.rung, change.cause.name()), (1, "heat"), "the teacher cools it by the prior");
     assert!(change.to_string().starts_with("gpu zone 98.5 C, "), "{change}");
-    let (orders, changes) = line.ticks(299, &at(70.0), load(14.0));
+    let (orders, changes) = line.ticks(119, &at(70.0), load(14.0));
     assert_eq!((orders.rung, changes.len()), (1, 0), "dwell");
     // Left early, so it waits twice as long.
-    let (orders, changes) = line.ticks(300, &at(70.0), load(14.0));
+    let (orders, changes) = line.ticks(120, &at(70.0), load(14.0));
     assert_eq!((orders.rung, changes.len()), (1, 0));
     let (orders, changes) = line.ticks(3, &at(70.0), load(14.0));
     assert_eq!((orders.rung, changes.len()), (0, 1));
@@ -291,7 +291,7 @@ proptest! {
                 let orders = line.tick(&readings, load);
                 prop_assert_eq!(orders.changed.is_some(), orders.rung != rung, "told exactly when it changes");
                 if orders.rung < rung {
-                    prop_assert!(switched.is_none_or(|switched| line.now - switched >= line.settings.dwell), "up within the dwell");
+                    prop_assert!(switched.is_none_or(|switched| line.now >= switched + line.settings.dwell), "up within the dwell");
                     prop_assert!(evidence.hottest.is_some() && evidence.missing.is_empty(), "up while blind");
                     prop_assert!(!evidence.throttled(), "up while throttled");
                 }
@@ -371,11 +371,11 @@ proptest! {
     #[test]
     fn on_a_plateau_nothing_oscillates(plant in Plant::strategy()) {
         let settled = |switches: &[(u32, bool)]| switches.iter().filter(|(second, up)| *up && *second >= 2 * 3600).count();
-        // For ever or not at all: what was taken in vain is tried 80 minutes later at the earliest.
+        // For ever or not at all: what was taken in vain is tried 64 minutes later at the earliest.
         let ever = plant.run(Settings { hold_seconds: f64::INFINITY, ..Settings::default() }, 5);
         prop_assert!(settled(&ever) <= 3, "{} switches up in three hours: {ever:?}", settled(&ever));
-        // In turns: no more often than a turn lasts by forecast.
+        // In turns: no more often than dwell and half of the forecast time, below which the wait doubles, allow.
         let turns = plant.run(Settings::default(), 5);
-        prop_assert!(settled(&turns) <= 18, "{} switches up in three hours: {turns:?}", settled(&turns));
+        prop_assert!(settled(&turns) <= 55, "{} switches up in three hours: {turns:?}", settled(&turns));
     }
 }

@@ -6,9 +6,9 @@ use crate::simulate::rungs::{EXAMPLE, Rungs};
 fn outcomes(draws: u32) -> Vec<(Scenario, Vec<Outcomes>)> {
     let board = orin_nano();
     let (ladder, settings) = (Rungs::read(EXAMPLE, &board).unwrap().ladder, board.settings());
-    let trial = Trial { board: &board, ladder: &ladder, settings: &settings, seconds: 7200, draws, seed: 7, monitor: true };
-    let constant = [25.0, 40.0, 50.0].into_iter().filter_map(Scenario::ambient);
-    let scenarios: Vec<Scenario> = constant.chain(Scenario::special()).collect();
+    let trial =
+        Trial { board: &board, ladder: &ladder, settings: &settings, seconds: 7200, draws, seed: 7, monitor: true };
+    let scenarios = Scenario::usual();
     let outcomes = trial.run(&scenarios, &Kind::ALL, || ());
     scenarios.into_iter().zip(outcomes).collect()
 }
@@ -35,7 +35,9 @@ fn the_oracle_is_beaten_by_nobody_and_the_governor_misses_nothing() {
             assert!(seen.missed <= best.missed, "{}: {seen:?}", scenario.name);
             assert!(seen.seconds_above_trip <= best.seconds_above_trip, "{}: {seen:?}", scenario.name);
         }
-        assert!(student.iter().all(|student| student.switches == 0 && (student.expected_accuracy - 0.84).abs() < 0.001));
+        assert!(
+            student.iter().all(|student| student.switches == 0 && (student.expected_accuracy - 0.84).abs() < 0.001)
+        );
         hot += none.iter().filter(|none| none.seconds_above_trip > 0).count();
     }
     assert!(hot > 5, "without a governor the boards get hot, {hot}");
@@ -48,7 +50,8 @@ fn the_same_seed_gives_the_same_shift() {
 
 #[test]
 fn distributions_and_gains_are_those_done_by_hand() {
-    let outcomes: Vec<Outcome> = (1..=20).map(|missed| Outcome { missed: f64::from(missed), ..Outcome::default() }).collect();
+    let outcomes: Vec<Outcome> =
+        (1..=20).map(|missed| Outcome { missed: f64::from(missed), ..Outcome::default() }).collect();
     let seen = Distribution::of(&outcomes, |outcome| outcome.missed);
     assert_eq!(seen, Distribution { mean: 10.5, p5: 1.0, p50: 10.0, p95: 19.0, max: 20.0 });
     let mean = |mean| Distribution { mean, ..seen };
