@@ -10,6 +10,9 @@
 //! miss no part and keep the chip below its limit in the coming second, all three masses computed, the one with the best
 //! accuracy less the price of its heat runs.
 //!
+//! The penalty of a cautious plan reaches a cell of the grid too far. So a bold plan is played first; only where that misses a
+//! part or gets above the trip, a cautious one and the lightest rung alone are played too, and the best of the three counts.
+//!
 //! It is not exact: the price is interpolated on the grid, and it is shaded by a fifth, because while the limit is held two
 //! rungs are worth exactly the same and an error of the grid would choose the lighter one. Tests hold that no other policy is
 //! better than it by more than 0.0005 of accuracy.
@@ -31,7 +34,7 @@ const HOUSINGS: usize = 10;
 /// Of the price of heat, what counts.
 const SHADE: f64 = 0.8;
 
-/// Right parts that a kelvin beyond the grid costs, where no rung keeps the chip below its limit: more than a block can give.
+/// Right parts that a kelvin beyond the grid costs a cautious plan: more than a block can give.
 const PENALTY: f64 = 1e4;
 
 /// The plan of a shift.
@@ -43,6 +46,8 @@ pub struct Oracle<'l> {
     /// The chip's limit: what its sensor does not yet tell as the trip.
     limit: f64,
     grid: Grid,
+    /// Right parts that a kelvin beyond the grid costs.
+    penalty: f64,
     /// For each block the parts that can still be judged right, over the grid; one block more, of nothing.
     values: Vec<Values>,
 }
@@ -64,9 +69,10 @@ struct Choice {
 }
 
 impl<'l> Oracle<'l> {
-    /// Plans a shift of some seconds on this board.
+    /// Plans a shift of some seconds on this board. A cautious plan pays for every kelvin by which not even the lightest rung
+    /// would keep the chip below its limit; a bold one trusts that this does not happen.
     #[must_use]
-    pub fn new(ladder: &'l Ladder, plant: &Plant, scenario: &'l Scenario, seconds: u32) -> Self {
+    pub fn new(ladder: &'l Ladder, plant: &Plant, scenario: &'l Scenario, seconds: u32, cautious: bool) -> Self {
         let throttle = &plant.board().throttle;
         let limit = throttle.trip_celsius - plant.board().sensors.celsius_step / 2.0 - 0.02;
         // Above this heat sink not even the lightest rung keeps the chip below its limit: the grid ends there.
@@ -79,8 +85,15 @@ impl<'l> Oracle<'l> {
         let cell = |points: usize| (top - from) / f64::from(u32::try_from(points - 1).unwrap_or(1));
         let grid = Grid { sink: (from, cell(SINKS)), housing: (from, cell(HOUSINGS)) };
         let blocks = seconds.div_ceil(BLOCK);
-        let mut oracle =
-            Self { ladder, scenario, plant: plant.clone(), limit, grid, values: vec![[[0.0; HOUSINGS]; SINKS]] };
+        let mut oracle = Self {
+            ladder,
+            scenario,
+            plant: plant.clone(),
+            limit,
+            grid,
+            penalty: if cautious { PENALTY } else { 0.0 },
+            values: vec![[[0.0; HOUSINGS]; SINKS]],
+        };
         for block in (0..blocks).rev() {
             let share = (f64::from(block) + 0.5) * f64::from(BLOCK) / f64::from(seconds.max(1));
             let values = oracle.block(share);
@@ -140,7 +153,7 @@ impl<'l> Oracle<'l> {
         let worth = |choice: Choice| {
             let (sink, housing) = self.pass(sink, housing, resting + choice.watts, around);
             let beyond = (sink - self.grid.sink_top()).max(0.0);
-            rate * choice.accuracy * f64::from(BLOCK) + self.grid.at(after, sink, housing).0 - PENALTY * beyond
+            rate * choice.accuracy * f64::from(BLOCK) + self.grid.at(after, sink, housing).0 - self.penalty * beyond
         };
         let lightest = choices.last().copied().unwrap_or(Choice { watts: 0.0, accuracy: 0.0 });
         let cool = choices.iter().copied().filter(|choice| choice.watts <= most).chain(mixed(choices, most));
@@ -223,9 +236,10 @@ impl Grid {
         (low + up * (high - low), (high - low) / self.sink.1)
     }
 
-    /// Right parts that a kelvin more of the heat sink costs; never less than nothing.
+    /// Right parts that a kelvin more of the heat sink costs; never less than nothing. Taken one cell below: the cells at the
+    /// limit have a bend in them, beyond which a kelvin costs far more than it does before.
     fn price(&self, values: &Values, heat: Heat) -> f64 {
-        (-self.at(values, heat.sink, heat.housing).1).max(0.0)
+        (-self.at(values, heat.sink - self.sink.1, heat.housing).1).max(0.0)
     }
 }
 

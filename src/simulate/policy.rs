@@ -123,7 +123,7 @@ impl<'l> Policy<'l> {
             Kind::None => Self::Fixed(heavy),
             Kind::Student => Self::Fixed(light),
             Kind::Threshold => Self::Threshold { heavy, light, cooling: false },
-            Kind::Oracle => Self::Oracle(Box::new(Oracle::new(ladder, plant, scenario, seconds))),
+            Kind::Oracle => Self::Oracle(Box::new(Oracle::new(ladder, plant, scenario, seconds, false))),
         }
     }
 
