@@ -11,6 +11,7 @@ mod labelled;
 mod models;
 mod run;
 mod schema;
+mod simulate;
 mod table;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ enum Command {
     Engines(engines::Args),
     Config(config::Args),
     Schema(schema::Args),
+    Simulate(simulate::Args),
     Demo(demo::Args),
 }
 
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Engines(args) => engines::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     done.unwrap_or_else(|error| refuse(&error))

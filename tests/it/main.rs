@@ -18,6 +18,7 @@ mod mqtt;
 mod parity;
 mod price;
 mod road;
+mod simulate;
 mod support;
 mod tensorrt;
 mod walks;
