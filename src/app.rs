@@ -7,6 +7,9 @@
 //! journal.
 
 mod announce;
+mod govern;
+mod ladder;
+mod pace;
 mod settle;
 mod text;
 
@@ -35,6 +38,8 @@ use crate::record::images::Images;
 use crate::record::journal::Journal;
 use crate::telemetry::Telemetry;
 use announce::Announced;
+use govern::Governor;
+use pace::LinePace;
 use settle::Desk;
 use text::Text;
 
@@ -53,8 +58,8 @@ pub struct App {
     desk: Arc<Desk>,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
-    /// The rung that is in force.
-    rung: watch::Receiver<usize>,
+    /// Who chooses the rung, where there is a ladder.
+    governor: Option<Governor>,
     broker: Option<EmbeddedBroker>,
     publisher: Option<JoinHandle<()>>,
     road_empty: CancellationToken,
@@ -70,6 +75,7 @@ impl App {
         let telemetry = Telemetry::default();
         let cameras = open_cameras(&settings)?;
         let (plan, crew) = open_models(&settings, &telemetry).await?;
+        let ladder = ladder::ladder(&settings, &plan, &crew)?;
         let (desk, told) = open_desk(&settings, &crew, &telemetry).await?;
         let broker = open_broker(&mut settings).await?;
         let text = Text::open(&settings, &telemetry).await?;
@@ -82,8 +88,8 @@ impl App {
             tracing::warn!("no [mqtt] in the config: verdicts stay in the journal and nobody is told");
         }
         let desk = Arc::new(desk);
-        let rung = watch::channel(0).1;
-        Ok(Self { settings, plan, telemetry, crew, desk, cameras, text, rung, broker, publisher, road_empty })
+        let governor = ladder.map(|ladder| Governor::new(&settings, ladder, &desk));
+        Ok(Self { settings, plan, telemetry, crew, desk, cameras, text, governor, broker, publisher, road_empty })
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -119,12 +125,14 @@ impl App {
         let desk = Arc::clone(&self.desk);
         let settle = tokio::spawn(async move { desk.run(walked).await });
         let refresh = tokio::spawn(refresh_health(Arc::clone(&self.desk)));
+        let rung = self.governor.as_ref().map_or_else(|| watch::channel(0).1, Governor::rung);
+        let governed = self.governor.map(|governor| tokio::spawn(governor.run(stop.clone())));
 
         let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
         let settings = DispatchSettings::from(&self.settings);
         tracing::info!("ready: {} cameras, {} models", self.settings.cameras.len(), self.plan.models().len());
-        dispatch::run(inlets, settings, self.plan, door, self.rung, self.telemetry, parts_in, stop.clone()).await;
+        dispatch::run(inlets, settings, self.plan, door, rung, self.telemetry, parts_in, stop.clone()).await;
 
         stop.cancel();
         let mut done = started.and(drained("infer", infer).await);
@@ -132,6 +140,9 @@ impl App {
         self.desk.give_up.cancel();
         refresh.abort();
         let _ = refresh.await;
+        if let Some(governed) = governed {
+            done = done.and(governed.await.context("the governor broke off"));
+        }
         self.desk.refresh_health();
         self.road_empty.cancel();
         if let Some(publisher) = self.publisher {
@@ -201,8 +212,9 @@ async fn open_desk(
     let (health, told) =
         watch::channel(Health { stopped_models: announce::stopped(crew), latency: None, governed: None });
     let (journal, latencies) = (opened.journal, Mutex::default());
-    let give_up = CancellationToken::new();
-    let desk = Desk { origin, journal, images, health, telemetry: telemetry.clone(), latencies, give_up };
+    let (give_up, pace) =
+        (CancellationToken::new(), LinePace::new(&settings.cameras, settings.governor.deadline, telemetry));
+    let desk = Desk { origin, journal, images, health, pace, telemetry: telemetry.clone(), latencies, give_up };
     for part in &opened.interrupted {
         desk.close_interrupted(part).await?;
     }

@@ -61,6 +61,12 @@ pub enum Event {
     EngineBuilt,
     /// An engine is not what it should be, or could not be built; another provider answers.
     EngineRefused,
+    /// Parts are judged on a lighter rung of the ladder from now on.
+    RungLowered,
+    /// Parts are judged on a heavier rung of the ladder from now on.
+    RungRaised,
+    /// The governor saw something a person should look at.
+    GovernorAlarm,
     /// A verdict could not be written into the journal; it will be tried again.
     VerdictUnwritten,
     /// A verdict was acknowledged by the broker.
@@ -106,6 +112,9 @@ impl Event {
         Self::MemberDegraded,
         Self::EngineBuilt,
         Self::EngineRefused,
+        Self::RungLowered,
+        Self::RungRaised,
+        Self::GovernorAlarm,
         Self::VerdictUnwritten,
         Self::VerdictPublished,
         Self::VerdictRefused,
@@ -140,9 +149,15 @@ impl fmt::Display for Event {
 }
 
 /// The counters of a process, shared by clones. Counting is one relaxed atomic addition.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Telemetry {
     counts: Arc<[AtomicU64; Event::ALL.len()]>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { counts: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))) }
+    }
 }
 
 impl Telemetry {

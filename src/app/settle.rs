@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::pace::LinePace;
 use crate::flow::publish::message::{Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted};
 use crate::flow::publish::outbox::{Retry, draw};
 use crate::flow::verdict::{Decision, Verdict};
@@ -28,6 +29,7 @@ pub(super) struct Desk {
     pub(super) journal: Journal,
     pub(super) images: Option<Images>,
     pub(super) health: watch::Sender<Health>,
+    pub(super) pace: LinePace,
     pub(super) telemetry: Telemetry,
     pub(super) latencies: Mutex<Latencies>,
     /// Once cancelled, a verdict that cannot be written is not tried again.
@@ -53,6 +55,7 @@ impl Desk {
         let verdict = inspect::judge(&walked);
         let message = compose(&walked, &verdict, &self.origin, Stamp::now());
         self.tell(&walked, &verdict);
+        self.pace.note(&walked);
         if let Some(times) = message.milliseconds {
             self.note_latency(times.total);
         }
@@ -173,7 +176,8 @@ mod tests {
         let origin = Origin { device: Name::new("device-1").unwrap(), epoch: opened.epoch, run };
         let health = watch::channel(Health { stopped_models: vec![], latency: None, governed: None }).0;
         let (telemetry, latencies, give_up) = (Telemetry::default(), Mutex::default(), CancellationToken::new());
-        Desk { origin, journal: opened.journal, images: None, health, telemetry, latencies, give_up }
+        let pace = LinePace::new(&std::collections::BTreeMap::new(), Duration::from_secs(1), &telemetry);
+        Desk { origin, journal: opened.journal, images: None, health, pace, telemetry, latencies, give_up }
     }
 
     fn outside(path: &Path, sql: &str) {

@@ -35,6 +35,8 @@ pub struct Load {
     pub deadline_seconds: f64,
     /// Service time seen over that of the price: 1 at full clock, 2 at half.
     pub service_scale: f64,
+    /// Whether the line waits for the models: they work all the time, whatever the rung, and none is too slow.
+    pub waits: bool,
 }
 
 impl Load {
@@ -46,6 +48,7 @@ impl Load {
             queued: or(self.queued, 0.0),
             deadline_seconds: or(self.deadline_seconds, f64::INFINITY),
             service_scale: or(self.service_scale, 1.0).clamp(1.0, 100.0),
+            waits: self.waits,
         }
     }
 }
@@ -227,7 +230,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn load(arrivals_per_second: f64) -> Load {
-        Load { arrivals_per_second, queued: 0.0, deadline_seconds: 2.0, service_scale: 1.0 }
+        Load { arrivals_per_second, queued: 0.0, deadline_seconds: 2.0, service_scale: 1.0, waits: false }
     }
 
     fn look(readings: &Readings, before: Before) -> (Evidence, Before) {
@@ -316,8 +319,20 @@ pub(crate) mod tests {
 
     #[test]
     fn a_load_that_no_line_has_is_made_harmless() {
-        let mad = Load { arrivals_per_second: f64::NAN, queued: -3.0, deadline_seconds: f64::NAN, service_scale: 0.0 };
-        let sane = Load { arrivals_per_second: 0.0, queued: 0.0, deadline_seconds: f64::INFINITY, service_scale: 1.0 };
+        let mad = Load {
+            arrivals_per_second: f64::NAN,
+            queued: -3.0,
+            deadline_seconds: f64::NAN,
+            service_scale: 0.0,
+            waits: false,
+        };
+        let sane = Load {
+            arrivals_per_second: 0.0,
+            queued: 0.0,
+            deadline_seconds: f64::INFINITY,
+            service_scale: 1.0,
+            waits: false,
+        };
         assert_eq!(mad.sane(), sane);
         assert_eq!(load(7.0).sane(), load(7.0));
     }

@@ -20,7 +20,7 @@
 use std::time::Duration;
 
 use super::draw::Draw;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Load};
 use super::ladder::{Ladder, Rung};
 use super::order::{Alarm, Cause, Change, Forecast, Orders};
 use super::thermal::{Board, Thermal};
@@ -145,7 +145,7 @@ impl State {
 
     /// Learns from what was seen while its rung ran.
     fn learn(&mut self, rung: &Rung, scale: f64, evidence: &Evidence) {
-        let busy = rung.busy(evidence.load.arrivals_per_second, scale);
+        let busy = busy(&evidence.load, rung, scale);
         let watts = evidence.watts.unwrap_or_else(|| self.draw.watts(rung, busy));
         self.thermal.learn(evidence.celsius(), watts, evidence.seconds);
         self.draw.learn(evidence.watts, rung.power.watts * busy, evidence.seconds);
@@ -257,8 +257,9 @@ impl<'v> View<'v> {
     /// Rule 4.
     fn heavier(&self) -> Option<(usize, Cause)> {
         let hottest = self.evidence.hottest.as_ref()?;
-        let seen = self.evidence.missing.is_empty() && !self.evidence.throttled() && self.state.arriving >= KNOWN;
-        if !seen || !self.waited(0) {
+        let seen = self.evidence.missing.is_empty() && !self.evidence.throttled();
+        let known = self.evidence.load.waits || self.state.arriving >= KNOWN;
+        if !seen || !known || !self.waited(0) {
             return None;
         }
         let now = self.ladder.rung(self.state.rung).accuracy.value;
@@ -288,6 +289,9 @@ impl<'v> View<'v> {
     /// Whether a rung works at most this share of the time, and parts that wait now take at most that share of the deadline.
     fn keeps_pace(&self, rung: &Rung, most_busy: f64, deadline: f64) -> bool {
         let load = &self.evidence.load;
+        if load.waits {
+            return true;
+        }
         let mean = rung.service.mean_seconds * self.scale;
         let waiting = load.queued * mean + rung.service.p99_seconds * self.scale;
         load.arrivals_per_second * mean <= most_busy && waiting <= deadline * load.deadline_seconds
@@ -310,7 +314,7 @@ impl<'v> View<'v> {
     }
 
     fn watts_of(&self, rung: &Rung) -> f64 {
-        self.state.draw.watts(rung, rung.busy(self.evidence.load.arrivals_per_second, self.scale))
+        self.state.draw.watts(rung, busy(&self.evidence.load, rung, self.scale))
     }
 
     fn forecast(&self, place: usize) -> Forecast {
@@ -352,6 +356,11 @@ impl<'v> View<'v> {
         }
         alarms
     }
+}
+
+/// The share of time a rung works, 0 to 1: all of it where the line waits for it.
+fn busy(load: &Load, rung: &Rung, scale: f64) -> f64 {
+    if load.waits && rung.judges() { 1.0 } else { rung.busy(load.arrivals_per_second, scale) }
 }
 
 /// How many times as long as at full clock a part takes: what was seen, what the power mode allows at most, what a clock that is

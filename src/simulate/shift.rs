@@ -85,6 +85,7 @@ pub fn play(setting: Setting<'_>, plant: Plant, policy: &mut Policy<'_>, mut eac
             queued: line.queued,
             deadline_seconds: DEADLINE,
             service_scale: 1.0 / plant.clock(),
+            waits: false,
         };
         let place = policy.rung(Seen { readings: &readings, load, second, plant: &plant, share, arrivals: parts });
         let (rung, clock) = (ladder.rung(place), plant.clock());

@@ -11,6 +11,7 @@ mod conformance;
 mod crew;
 mod engines;
 mod families;
+mod govern;
 mod house;
 mod import;
 mod journal;

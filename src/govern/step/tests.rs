@@ -254,6 +254,7 @@ fn loads() -> impl Strategy<Value = Load> {
         queued,
         deadline_seconds: 2.0,
         service_scale,
+        waits: false,
     })
 }
 
