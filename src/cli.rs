@@ -9,6 +9,7 @@ mod labelled;
 mod models;
 mod run;
 mod schema;
+mod simulate;
 mod table;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ enum Command {
     Models(models::Args),
     Config(config::Args),
     Schema(schema::Args),
+    Simulate(simulate::Args),
     Demo(demo::Args),
 }
 
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Models(args) => models::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     done.unwrap_or_else(|error| refuse(&error))

@@ -8,6 +8,8 @@
 //! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
+//! * [`govern`] is the **control room**: which model runs, by heat, power and pace; [`simulate`] tries it on boards that are
+//!   not there.
 //! * [`config`] turns files into [`config::Settings`], which everything else trusts.
 //! * [`app`] wires all of it; read from top to bottom it is the picture of the running process.
 //! * [`cli`] holds one file a subcommand.
@@ -28,11 +30,13 @@ pub mod clock;
 pub mod config;
 pub mod flow;
 pub mod fusion;
+pub mod govern;
 pub mod learn;
 pub mod memory;
 pub mod models;
 pub mod name;
 pub mod record;
+pub mod simulate;
 pub mod task;
 pub mod telemetry;
 pub mod tensor;

@@ -33,7 +33,7 @@ fn storey(module: &str) -> u8 {
     match module {
         "board" | "clock" | "memory" | "name" | "value" | "telemetry" | "tensor" => 0,
         "fusion" | "config" | "models" | "task" => 1,
-        "flow" | "learn" | "record" | "view" => 2,
+        "flow" | "govern" | "learn" | "record" | "simulate" | "view" => 2,
         "app" => 3,
         "cli" => 4,
         "main" | "lib" => 5,
@@ -91,7 +91,7 @@ fn each_foreign_world_is_touched_in_one_place() {
         ("tract_onnx::", &["flow/infer/tract.rs"]),
         ("mqtt5::", &["flow/publish/wire.rs", "flow/publish/broker.rs"]),
         ("rusqlite", &["record/journal/"]),
-        ("plotters::", &["cli/models/price/front.rs"]),
+        ("plotters::", &["cli/models/price/front.rs", "cli/simulate/chart.rs"]),
         ("statrs::", &["learn/compare.rs"]),
     ];
     for (path, text) in sources() {

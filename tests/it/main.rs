@@ -16,5 +16,6 @@ mod mqtt;
 mod parity;
 mod price;
 mod road;
+mod simulate;
 mod support;
 mod walks;
