@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use super::ladder::Rung;
 use crate::board::readings::{Readings, Zone};
 
 /// Degrees Celsius that a chip may have.
@@ -40,6 +41,11 @@ pub struct Load {
 }
 
 impl Load {
+    /// The share of time that a rung works, 0 to 1, where the clock makes it take `scale` times as long.
+    pub(super) fn busy(&self, rung: &Rung, scale: f64) -> f64 {
+        if self.waits && rung.judges() { 1.0 } else { rung.busy(self.arrivals_per_second, scale) }
+    }
+
     /// The same with what no line has made harmless: an unknown rate is none, an unknown queue empty, an unknown scale 1.
     fn sane(self) -> Self {
         let or = |number: f64, other: f64| if number.is_finite() && number >= 0.0 { number } else { other };
@@ -319,20 +325,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_load_that_no_line_has_is_made_harmless() {
-        let mad = Load {
-            arrivals_per_second: f64::NAN,
-            queued: -3.0,
-            deadline_seconds: f64::NAN,
-            service_scale: 0.0,
-            waits: false,
-        };
-        let sane = Load {
-            arrivals_per_second: 0.0,
-            queued: 0.0,
-            deadline_seconds: f64::INFINITY,
-            service_scale: 1.0,
-            waits: false,
-        };
+        let mad = Load { arrivals_per_second: f64::NAN, queued: -3.0, deadline_seconds: f64::NAN, service_scale: 0.0, waits: false };
+        let sane = Load { arrivals_per_second: 0.0, queued: 0.0, deadline_seconds: f64::INFINITY, service_scale: 1.0, waits: false };
         assert_eq!(mad.sane(), sane);
         assert_eq!(load(7.0).sane(), load(7.0));
     }

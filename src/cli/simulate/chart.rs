@@ -48,9 +48,8 @@ struct Panel<'p> {
     caption: &'p str,
     x: &'p str,
     y: &'p str,
-    digits: usize,
-    /// Whether the lines are told by name.
-    legend: bool,
+    /// Where the lines are told by name.
+    legend: Option<SeriesLabelPosition>,
 }
 
 /// Draws a shift of the first draw, and the dependence on power, as SVG.
@@ -91,15 +90,12 @@ fn picture(trial: &Trial<'_>, scenario: &Scenario, svg: &mut String) -> anyhow::
     let names: Vec<&str> = trial.ladder.rungs().iter().map(|rung| rung.name.as_str()).collect();
     let rung =
         format!("rung (0 is {}, {} is {})", names.first().unwrap_or(&""), names.len() - 1, names.last().unwrap_or(&""));
-    let panel = |caption, y, digits, legend| Panel { caption, x: "hours", y, digits, legend };
+    let panel = |caption, y, legend| Panel { caption, x: "hours", y, legend };
     let panels: [(Vec<Line>, Panel<'_>); 4] = [
-        (heat, panel("chip, the most in each minute", "degrees Celsius", 0, true)),
-        (lines(&mean_rung), panel(&rung, "mean of the minute", 1, false)),
-        (
-            lines(&most(|moment| moment.latency * 1e3)),
-            panel("latency, the most in each minute", "milliseconds", 0, false),
-        ),
-        (lines(&last(|moment| moment.missed)), panel("missed parts so far", "parts", 0, false)),
+        (heat, panel("chip, the most in each minute", "degrees Celsius", Some(SeriesLabelPosition::LowerRight))),
+        (lines(&mean_rung), panel(&rung, "mean of the minute", None)),
+        (lines(&most(|moment| moment.latency * 1e3)), panel("latency, the most in each minute", "milliseconds", None)),
+        (lines(&last(|moment| moment.missed)), panel("missed parts so far", "parts", None)),
     ];
     for (area, (lines, panel)) in rows.iter().zip(&panels) {
         chart(area, lines, panel)?;
@@ -163,9 +159,13 @@ fn dependence(trial: &Trial<'_>, scenario: &Scenario, area: &Area<'_>) -> anyhow
     }
     let halves = area.split_evenly((1, 2));
     let x = "power of the rungs over what is assumed";
-    let accuracy =
-        Panel { caption: "expected accuracy, mean of draws", x, y: "of parts right", digits: 3, legend: true };
-    let seconds = Panel { caption: "seconds above the trip, mean of draws", x, y: "seconds", digits: 0, legend: false };
+    let accuracy = Panel {
+        caption: "expected accuracy, mean of draws",
+        x,
+        y: "of parts right",
+        legend: Some(SeriesLabelPosition::LowerLeft),
+    };
+    let seconds = Panel { caption: "seconds above the trip, mean of draws", x, y: "seconds", legend: None };
     for (area, (lines, panel)) in halves.iter().zip([(&right, &accuracy), (&above, &seconds)]) {
         chart(area, lines, panel)?;
     }
@@ -189,7 +189,7 @@ fn chart(area: &Area<'_>, lines: &[Line], panel: &Panel<'_>) -> anyhow::Result<(
         .x_desc(panel.x)
         .y_desc(panel.y)
         .y_labels(6)
-        .y_label_formatter(&|number| format!("{number:.*}", panel.digits))
+        .y_label_formatter(&|number| format!("{}", (number * 1e4).round() / 1e4))
         .x_label_formatter(&|number| format!("{number:.1}"))
         .label_style(("sans-serif", 13))
         .draw()?;
@@ -198,8 +198,7 @@ fn chart(area: &Area<'_>, lines: &[Line], panel: &Panel<'_>) -> anyhow::Result<(
         let series = chart.draw_series(LineSeries::new(points.iter().copied(), ink.stroke_width(2)))?;
         series.label(name.as_str()).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], ink.stroke_width(2)));
     }
-    if panel.legend {
-        let place = SeriesLabelPosition::LowerRight;
+    if let Some(place) = panel.legend.clone() {
         chart
             .configure_series_labels()
             .position(place)

@@ -1,3 +1,5 @@
+//! The governor over single readings, over random histories, and on boards at rest.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -5,6 +7,7 @@ use crate::board::readings::{Cap, Clock, Readings};
 use crate::govern::evidence::tests::{load, zone};
 use crate::govern::evidence::{Before, Load};
 use crate::govern::ladder::tests::ladder;
+use crate::govern::order::Alarm;
 
 /// A governor that is told one second after the other.
 struct Line {

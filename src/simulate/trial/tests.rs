@@ -1,3 +1,5 @@
+//! All policies against the oracle, and the figures that are made of their outcomes.
+
 use super::*;
 use crate::simulate::board::tests::orin_nano;
 use crate::simulate::rungs::{EXAMPLE, Rungs};
