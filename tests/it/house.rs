@@ -92,7 +92,7 @@ fn each_foreign_world_is_touched_in_one_place() {
         ("mqtt5::", &["flow/publish/wire.rs", "flow/publish/broker.rs"]),
         ("rusqlite", &["record/journal/"]),
         ("plotters::", &["cli/models/price/front.rs"]),
-        ("statrs::", &["learn/compare.rs"]),
+        ("statrs::", &["learn/compare.rs", "learn/risk.rs"]),
     ];
     for (path, text) in sources() {
         let code = text.split("#[cfg(test)]").next().unwrap();
