@@ -5,7 +5,9 @@ mod check;
 mod config;
 mod demo;
 mod eval;
+mod fit;
 mod labelled;
+mod line;
 mod models;
 mod run;
 mod schema;
@@ -43,6 +45,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Eval(eval::Args),
+    Fit(fit::Args),
     Bench(bench::Args),
     Models(models::Args),
     Config(config::Args),
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Fit(args) => fit::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Config(args) => config::run(&args),

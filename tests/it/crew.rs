@@ -46,6 +46,7 @@ fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Pla
         routes: vec![only],
         ladder: vec![],
         runtime: runtime.clone(),
+        fits: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
         mqtt: None,

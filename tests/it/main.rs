@@ -9,6 +9,7 @@ mod cli;
 mod conformance;
 mod crew;
 mod families;
+mod fit;
 mod house;
 mod import;
 mod journal;

@@ -179,6 +179,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
             models_at_once: None,
             parts_in_flight: 1,
         },
+        fits: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
         mqtt: None,
