@@ -4,6 +4,7 @@ pub mod bootstrap;
 pub mod calibrate;
 pub mod cascade;
 pub mod compare;
+pub mod curves;
 pub mod ensemble;
 pub mod folds;
 pub mod metrics;

@@ -1,6 +1,9 @@
 //! `kenpin fit`: learns from labelled parts how the members of a panel become one score and where it becomes a decision.
 
+mod gather;
+mod leak;
 mod out;
+mod plot;
 mod scores;
 
 use std::path::{Path, PathBuf};
@@ -9,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::labelled::{self, Labelled};
+use super::labelled;
 use super::{FINDINGS, line, load_settings, say, start_logging};
 use crate::config::{ConfigError, Settings};
 use crate::flow::plan::{self, Plan, RouteIndex, Station};
@@ -17,13 +20,14 @@ use crate::fusion::Over;
 use crate::learn::ensemble::Parts;
 use crate::learn::thresholds::Aim;
 use crate::learn::{cascade, panel};
-use crate::models::catalogue::{self, sha256_of};
+use crate::models::catalogue;
 use crate::models::fit::shelf::{self, RolledBack};
 use crate::models::fit::{FOLDER, Fit, FittedMember, SCHEMA};
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
+use gather::{gather, sits_twice};
+use leak::Trained;
 use out::Report;
-use scores::{Asked, voters};
 
 /// Learn from labelled parts how the members of a route become one score, and where it becomes a decision.
 ///
@@ -44,6 +48,7 @@ use scores::{Asked, voters};
 /// --force. What is written is laid over the route's own values by `kenpin run` and `kenpin eval` where the config has
 /// `[fits] folder = "..."`. Exit code 1 when nothing was written because of what the parts show.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Args {
     /// The config whose route is fitted.
     config: PathBuf,
@@ -78,6 +83,12 @@ pub(super) struct Args {
     /// of asking the models; every labelled image is then a part of the route, known by its file's stem.
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
+    /// A list of the parts that a member was trained on, one name a line: a labelled picture that is one of them is refused.
+    #[arg(long, value_name = "LIST", requires = "pixels", conflicts_with = "scores")]
+    trained: Option<PathBuf>,
+    /// With --trained: a CSV file `part,sha256` with the hash of each part's decoded pixels, as the recipe writes it.
+    #[arg(long, value_name = "FILE", requires = "trained")]
+    pixels: Option<PathBuf>,
     /// The state directory, which keeps the members' scores, so that they are computed once, and gets the fits.
     #[arg(long, default_value = "state")]
     state: PathBuf,
@@ -93,6 +104,9 @@ pub(super) struct Args {
     /// Take the fit in force back: the one before it is in force again to the last byte, or the config where there was none.
     #[arg(long, conflicts_with_all = ["labelled", "dry_run", "force", "scores"])]
     rollback: bool,
+    /// An SVG file that gets the evidence: ROC curves, what the score is worth, the thresholds.
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// Print JSON instead of the tables.
     #[arg(long)]
     json: bool,
@@ -144,19 +158,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return roll_back(&folder, &seat);
     }
     if let Some(twice) = sits_twice(&plan, seat.panel) {
-        eprintln!("kenpin: nothing is fitted: {twice}");
-        return Ok(ExitCode::from(FINDINGS));
+        return Ok(refuse(&twice));
     }
     let path = args.labelled.as_deref().context("no labelled parts are given")?;
     let set = labelled::read(path, &settings.sensors.keys().collect::<Vec<_>>())?;
+    if let Some(leak) = leak(args, &set)? {
+        return Ok(refuse(&leak));
+    }
     let gathered = gather(args, &settings, &bare, &plan, &seat, rung, &set)?;
     let fitted = match learn(args, &settings, &seat, &gathered.parts) {
         Ok(fitted) => fitted,
-        Err(why) => {
-            eprintln!("kenpin: nothing is fitted: {why}");
-            return Ok(ExitCode::from(FINDINGS));
-        }
+        Err(why) => return Ok(refuse(&why)),
     };
+    let crossed = fitted.crossed.clone();
     let number = shelf::next_number(&folder, seat.route, seat.rung)?;
     let fit = assemble(args, &plan, &seat, fitted, gathered.labels, number);
     fit.check().map_err(|why| anyhow::anyhow!("the fit is none: {why}"))?;
@@ -169,8 +183,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         say(out::text(&report))?;
     }
+    // What was learned is told and kept, whatever becomes of the picture.
+    if let Some(path) = &args.plot {
+        plot::draw(&report.fit, &gathered.parts, &crossed, path)?;
+    }
     let done = report.written.is_some() || args.dry_run;
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// Tells why the parts give no fit.
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("kenpin: nothing is fitted: {why}");
+    ExitCode::from(FINDINGS)
+}
+
+/// A sentence where labelled pictures are among those that a member was trained on.
+fn leak(args: &Args, set: &[labelled::Labelled]) -> anyhow::Result<Option<String>> {
+    let Some((list, pixels)) = args.trained.as_deref().zip(args.pixels.as_deref()) else { return Ok(None) };
+    let trained = Trained::read(list, pixels)?;
+    let leaked = trained.among(set)?;
+    Ok(leaked.first().map(|(image, name)| {
+        let (count, all, image, list) = (leaked.len(), set.len(), image.display(), list.display());
+        format!("{count} of {all} labelled pictures were trained on, {image} the first: it is {name} of {list}")
+    }))
 }
 
 /// The panel that the arguments mean.
@@ -200,88 +235,6 @@ fn seat<'p>(args: &Args, plan: &'p Plan, rung: usize) -> anyhow::Result<Seat<'p>
     Ok(Seat { route, rung: rung_name, panel })
 }
 
-/// Two voting seats with one model file that look through one camera.
-fn sits_twice(plan: &Plan, panel: &plan::Panel) -> Option<String> {
-    let seats: Vec<_> = voters(panel).map(|(_, member)| member).collect();
-    let same = |one: &plan::Member, other: &plan::Member| {
-        let file = |member: &plan::Member| plan.model(member.model).passport.file.sha256.clone();
-        file(one) == file(other) && one.camera == other.camera && one.crops == other.crops
-    };
-    let twin = seats.iter().enumerate().find_map(|(place, one)| {
-        let other = seats.iter().skip(place + 1).find(|other| same(one, other))?;
-        Some((&plan.model(one.model).passport, &plan.model(other.model).passport))
-    });
-    twin.map(|(one, other)| {
-        let (one, other, sha256) = (&one.name, &other.name, &one.file.sha256);
-        format!("{one} and {other} are one model file, {sha256}: a member counted twice is no ensemble")
-    })
-}
-
-/// What was gathered of the labelled parts.
-struct Gathered {
-    parts: Parts,
-    labels: MeasuredSet,
-    /// Labelled parts that are not among `parts`.
-    left_out: usize,
-}
-
-/// The scores of the members on the parts that the route judges.
-fn gather(
-    args: &Args,
-    settings: &Settings,
-    bare: &Settings,
-    plan: &Arc<Plan>,
-    seat: &Seat<'_>,
-    rung: usize,
-    set: &[Labelled],
-) -> anyhow::Result<Gathered> {
-    let hashes = scores::hashes(set)?;
-    let truth = |labelled: &Labelled| if labelled.defective { "defective" } else { "good" };
-    let lines = hashes.iter().zip(set).map(|(hash, labelled)| format!("{hash} {}\n", truth(labelled)));
-    let labels = MeasuredSet {
-        path: args.labelled.clone().unwrap_or_default(),
-        sha256: sha256_of(lines.collect::<String>().as_bytes()),
-        parts: set.len(),
-        defective: set.iter().filter(|labelled| labelled.defective).count(),
-    };
-    let (kept, members): (Vec<usize>, Vec<Vec<f64>>) = if let Some(path) = &args.scores {
-        ((0..set.len()).collect(), scores::out_of_fold(path, set, plan, seat.panel)?)
-    } else {
-        let camera = line::camera(args.camera.as_ref(), &args.config, settings)?;
-        let said = Asked { settings: bare, plan, camera: &camera, rung, state: &args.state }.ask(set, &hashes)?;
-        let of_route = |place: &usize| said[*place].as_ref().is_some_and(|(route, _)| route == seat.route.as_str());
-        let kept: Vec<usize> = (0..set.len()).filter(of_route).collect();
-        let member = |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.1.get(at).copied()).collect();
-        let members = (0..voters(seat.panel).count()).map(member).collect();
-        (kept, members)
-    };
-    ensure!(!kept.is_empty(), "route {} judges none of the {} labelled parts", seat.route, set.len());
-    let name = |(_, member): (usize, &plan::Member)| plan.model(member.model).passport.name.to_string();
-    let parts = Parts {
-        names: voters(seat.panel).map(name).collect(),
-        members,
-        defective: kept.iter().map(|&place| set[place].defective).collect(),
-        groups: batches(set, &kept)?,
-    };
-    Ok(Gathered { left_out: set.len() - parts.len(), parts, labels })
-}
-
-/// The batch of each part as a number; `None` where the list names none.
-fn batches(set: &[Labelled], kept: &[usize]) -> anyhow::Result<Option<Vec<usize>>> {
-    let told: Vec<Option<&str>> = kept.iter().map(|&place| set[place].batch.as_deref()).collect();
-    if told.iter().all(Option::is_none) {
-        return Ok(None);
-    }
-    let mut known: Vec<&str> = told.iter().copied().flatten().collect();
-    known.sort_unstable();
-    known.dedup();
-    let number = |(batch, &place): (&Option<&str>, &usize)| {
-        let batch = batch.with_context(|| format!("{} has no batch, others have", set[place].image.display()))?;
-        known.binary_search(&batch).ok().context("a batch was lost")
-    };
-    told.iter().zip(kept).map(number).collect::<anyhow::Result<Vec<usize>>>().map(Some)
-}
-
 /// Fits the panel as the arguments say.
 fn learn(args: &Args, settings: &Settings, seat: &Seat<'_>, parts: &Parts) -> Result<panel::Panel, String> {
     let Some((student, teacher)) = &args.cascade else {
@@ -308,7 +261,7 @@ fn learn(args: &Args, settings: &Settings, seat: &Seat<'_>, parts: &Parts) -> Re
 
 /// The file of a fit.
 fn assemble(args: &Args, plan: &Plan, seat: &Seat<'_>, fitted: panel::Panel, labels: MeasuredSet, number: u32) -> Fit {
-    let panel::Panel { fused, thresholds, promise, cascade, evidence } = fitted;
+    let panel::Panel { fused, thresholds, promise, cascade, evidence, .. } = fitted;
     let mut of_voters = fused.weights.into_iter().zip(fused.calibrators);
     let members = seat.panel.members.iter().map(|member| {
         let passport = &plan.model(member.model).passport;

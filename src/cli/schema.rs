@@ -1,4 +1,4 @@
-//! `kenpin schema`: the JSON Schema of the configuration, of passports or of prices, for editors; of what is published, for
+//! `kenpin schema`: the JSON Schema of the configuration, of passports, prices or fits, for editors; of what is published, for
 //! readers.
 
 use std::process::ExitCode;
@@ -7,15 +7,17 @@ use anyhow::Context;
 
 use crate::config::{file::File, schema};
 use crate::flow::publish::message;
+use crate::models::fit::Fit;
 use crate::models::passport::Passport;
 use crate::models::price::Price;
 
-/// Print the JSON Schema of the config, of passports, of prices or of the messages.
+/// Print the JSON Schema of the config, of passports, of prices, of fits or of the messages.
 ///
 /// An editor that knows the schema completes keys, shows their meaning and underlines mistakes while you write. With the
 /// TOML language server taplo, `kenpin schema > kenpin.schema.json` and `#:schema ./kenpin.schema.json` as the first line
 /// of the config are enough.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Args {
     /// The schema of a model's passport.toml instead.
     #[arg(long, conflicts_with = "messages")]
@@ -23,6 +25,9 @@ pub(super) struct Args {
     /// The schema of a price that `kenpin models price` writes instead.
     #[arg(long, conflicts_with_all = ["messages", "passport"])]
     price: bool,
+    /// The schema of a fit that `kenpin fit` writes instead.
+    #[arg(long, conflicts_with_all = ["messages", "passport", "price"])]
+    fit: bool,
     /// The schemas of the published messages instead, one JSON object by topic.
     #[arg(long)]
     messages: bool,
@@ -38,6 +43,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Args { messages: true, .. } => message::schemas(),
         Args { passport: true, .. } => schema::of::<Passport>().to_value(),
         Args { price: true, .. } => schema::of::<Price>().to_value(),
+        Args { fit: true, .. } => schema::of::<Fit>().to_value(),
         _ => schema::of::<File>().to_value(),
     };
     super::say(serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?)?;

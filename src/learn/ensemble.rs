@@ -181,11 +181,12 @@ pub fn fit(parts: &Parts) -> Result<Fused, String> {
     Ok(all.swap_remove(best).0)
 }
 
-/// What the members and their ensemble are worth, by nested cross-validation.
+/// What the members and their ensemble are worth, by nested cross-validation; and the fused score of each part by folds that did
+/// not hold it.
 ///
 /// # Errors
 /// As [`fit`].
-pub fn evidence(parts: &Parts) -> Result<Evidence, String> {
+pub fn evidence(parts: &Parts) -> Result<(Evidence, Vec<f64>), String> {
     let held = parts.folds(FOLDS)?;
     let mut fused = vec![0.0; parts.len()];
     let mut by_method: Vec<(Method, Vec<f64>)> = Vec::new();
@@ -212,7 +213,9 @@ pub fn evidence(parts: &Parts) -> Result<Evidence, String> {
     let fused_ranked = ranked("fused", &fused)?;
     let control = if parts.members.len() > 1 { control(parts, &members, &fused, &fused_ranked) } else { None };
     let defective = parts.defective.iter().filter(|is| **is).count();
-    Ok(Evidence { parts: parts.len(), defective, folds: FOLDS, members, methods, fused: fused_ranked, control })
+    let evidence =
+        Evidence { parts: parts.len(), defective, folds: FOLDS, members, methods, fused: fused_ranked, control };
+    Ok((evidence, fused))
 }
 
 /// The best single member, held against the ensemble.

@@ -1,5 +1,5 @@
-//! Logistic regression by Newton's method, which is iteratively reweighted least squares (P. McCullagh and J. Nelder,
-//! *Generalized Linear Models*, 2.5), with halved steps where a whole one overshoots. Pure.
+//! Logistic regression by Newton's method, which is iteratively reweighted least squares (T. Hastie, R. Tibshirani and J.
+//! Friedman, *The Elements of Statistical Learning*, 4.4.1), with halved steps where a whole one overshoots. Pure.
 //!
 //! The problem is convex and has as many unknowns as a panel has members and one more, so a dense Cholesky of a dozen lines
 //! does what a crate for linear algebra would.

@@ -24,6 +24,8 @@ pub struct Panel {
     pub cascade: Option<FittedCascade>,
     /// What it is worth.
     pub evidence: Evidence,
+    /// The fused score of each part, of a cascade the teacher's, by folds that did not hold it.
+    pub crossed: Vec<f64>,
 }
 
 /// Fits a panel whose members all vote.
@@ -32,7 +34,7 @@ pub struct Panel {
 /// One sentence: too few parts of a kind for the folds, too few defective ones for the bound, members that say the same.
 pub fn of_votes(parts: &Parts, aim: Aim) -> Result<Panel, String> {
     refuse_twins(parts)?;
-    let evidence = evidence(parts)?;
+    let (evidence, crossed) = evidence(parts)?;
     let (fitting, testing) = match aim {
         Aim::Cost(_) => (parts.clone(), parts.clone()),
         Aim::Bound { .. } => halves(parts)?,
@@ -41,7 +43,7 @@ pub fn of_votes(parts: &Parts, aim: Aim) -> Result<Panel, String> {
     let (fitted, tested) = (scores(&fused, &fitting), scores(&fused, &testing));
     let thresholds = choose(aim, &fitted.sample(), &tested.sample())?;
     let promise = promise(aim, thresholds, &tested.sample());
-    Ok(Panel { fused, thresholds, promise, cascade: None, evidence })
+    Ok(Panel { fused, thresholds, promise, cascade: None, evidence, crossed })
 }
 
 /// Fits a panel of two on which the student judges alone where it is sure. The student's score stays as it is; the teacher's is
@@ -60,8 +62,8 @@ pub fn of_student_first(
         members: vec![parts.members[seat].clone()],
         ..parts.clone()
     };
-    let mut evidence = evidence(&alone(teacher))?;
-    let of_student = self::evidence(&alone(student))?.members;
+    let (mut evidence, crossed) = evidence(&alone(teacher))?;
+    let of_student = self::evidence(&alone(student))?.0.members;
     let place = if student < teacher { 0 } else { evidence.members.len() };
     evidence.members.splice(place..place, of_student);
     let (fitting, testing) = halves(parts)?;
@@ -97,6 +99,7 @@ pub fn of_student_first(
             tested: found.tested,
         }),
         evidence,
+        crossed,
     })
 }
 

@@ -56,7 +56,9 @@ fn tidy(mut weights: Vec<f64>) -> Vec<f64> {
         }
     }
     let sum: f64 = weights.iter().sum();
-    weights.iter_mut().for_each(|weight| *weight /= sum);
+    for weight in &mut weights {
+        *weight /= sum;
+    }
     weights
 }
 

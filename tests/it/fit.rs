@@ -77,6 +77,16 @@ impl Place {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Runs the daemon over the good pictures, 30 of them, with a journal of its own; gives its verdicts.
+    fn run(&self, run: &str) -> Vec<Value> {
+        let output = self.kenpin(&["run", "kenpin.toml", "--run", run]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let journal = rusqlite::Connection::open(self.path("state/journal.sqlite")).unwrap();
+        let mut verdicts = journal.prepare("SELECT body FROM verdict WHERE run = ? ORDER BY part").unwrap();
+        let bodies = verdicts.query_map([run], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+        bodies.map(|body| serde_json::from_slice(&body.unwrap()).unwrap()).collect()
+    }
+
     /// Out-of-fold scores of both models for every picture: a logit of the level, and noise in turns.
     fn out_of_fold(&self, second: impl Fn(f64, usize) -> f64) {
         let mut text = "part,fold,member,rung,logit\n".to_owned();
@@ -106,8 +116,10 @@ fn a_fit_changes_the_verdicts_as_its_evidence_says_and_is_taken_back_exactly() {
     let place = Place::new();
     let before = place.eval();
     assert_eq!((before["false_rejects"].as_u64(), before["escapes"].as_u64()), (Some(5), Some(0)), "{before}");
-    let output = place.fit(&["--escape-cost", "10"]);
+    let output = place.fit(&["--escape-cost", "10", "--plot", "evidence.svg"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let svg = std::fs::read_to_string(place.path("evidence.svg")).unwrap();
+    assert!(svg.contains("<svg") && svg.contains("good parts rejected") && svg.contains("fused"), "{svg}");
     assert!(stdout(&output).contains("fit 1 is in state/fits/all.toml"), "{}", stdout(&output));
     assert_eq!(place.eval(), before, "a config that names no fits has none");
 
@@ -134,6 +146,27 @@ fn a_fit_changes_the_verdicts_as_its_evidence_says_and_is_taken_back_exactly() {
     let back = place.kenpin(&["fit", "kenpin.toml", "--rollback"]);
     assert!(stdout(&back).contains("the route judges by its config again"), "{}", stdout(&back));
     assert_eq!(place.eval(), before);
+}
+
+#[test]
+fn the_daemon_judges_by_the_fit_and_names_it() {
+    let place = Place::new();
+    let config = place.run("config");
+    let rejected = |verdicts: &[Value]| verdicts.iter().filter(|verdict| verdict["verdict"] == "reject").count();
+    assert_eq!((config.len(), rejected(&config)), (30, 5));
+    assert!(config.iter().all(|verdict| verdict.get("fit").is_none()), "{}", config[0]);
+    assert_eq!(place.fit(&[]).status.code(), Some(0));
+    place.configure("members = [{ model = \"one\" }]", "[fits]\nfolder = \"state/fits\"");
+    let fitted = place.run("fitted");
+    assert_eq!((fitted.len(), rejected(&fitted)), (30, 0));
+    let sha256 = kenpin::models::catalogue::sha256(&place.path("state/fits/all.toml")).unwrap();
+    assert!(fitted.iter().all(|verdict| verdict["fit"] == sha256.as_str()), "{}", fitted[0]);
+    assert_ne!(fitted[0]["plan"], config[0]["plan"], "the plan's hash covers the fit");
+    // A fit that cannot be read is no fit that can be done without.
+    std::fs::write(place.path("state/fits/all.toml"), "schema = \"kenpin.fit/1\"\n").unwrap();
+    let refused = place.kenpin(&["run", "kenpin.toml"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("all.toml"), "{}", stderr(&refused));
 }
 
 #[test]
@@ -217,6 +250,25 @@ fn a_cascade_is_fitted_and_runs() {
     let output = place.fit(&hopeless);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("the student is nowhere so sure"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_labelled_picture_that_a_member_was_trained_on_is_refused() {
+    let place = Place::new();
+    // SHA-256 of "8 8 L\n" and 64 bytes of 20 and of 21.
+    let twenty = "3071cbbb2285efc8ba0ac225f0b1f56480f6b6bce161ce4d394694253747e385";
+    let other = "8f0b39816cb149b6e25d8b68ccbd73be635e55ceecac571813f3480a6942f3ce";
+    std::fs::write(place.path("pixels.csv"), format!("part,sha256\ncell1,{twenty}\ncell2,{other}\n")).unwrap();
+    let guarded = |list: &str| {
+        std::fs::write(place.path("train.txt"), list).unwrap();
+        place.fit(&["--trained", "train.txt", "--pixels", "pixels.csv"])
+    };
+    let refused = guarded("cell1\ncell2\n");
+    assert_eq!(refused.status.code(), Some(1));
+    let told = stderr(&refused);
+    let wanted = "1 of 45 labelled pictures were trained on, set/defective/020.png the first: it is cell1 of train.txt";
+    assert!(told.contains(wanted), "{told}");
+    assert_eq!(guarded("cell2\n").status.code(), Some(0));
 }
 
 #[test]

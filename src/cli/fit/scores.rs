@@ -100,7 +100,7 @@ impl Asked<'_> {
                 crew: &crew,
             };
             let asked = missing.iter().map(|&place| &set[place]);
-            let said = runtime()?.block_on(line.walk_all(asked, |labelled, walked| said(labelled, walked)));
+            let said = runtime()?.block_on(line.walk_all(asked, said));
             for (place, said) in missing.into_iter().zip(said) {
                 if let Some(said) = said.flatten() {
                     kept.insert(keys[place].clone(), said);

@@ -4,9 +4,11 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
+use crate::learn::compare::delong;
 use crate::learn::folds::folds;
 use crate::learn::scored::Scored;
 use crate::learn::stack::stack;
+use crate::models::price::DeLong;
 
 /// `tests/fixtures/learn`: everything in it comes from scikit-learn.
 #[derive(Deserialize)]
@@ -30,6 +32,7 @@ struct Case {
     log_loss: f64,
     auc: Option<f64>,
     average_precision: Option<f64>,
+    delong: Option<DeLong>,
 }
 
 #[test]
@@ -63,6 +66,13 @@ fn fifty_sets_agree_with_scikit_learn() {
             for ((one, other), wanted) in fixture.at.iter().zip(fixture.at.iter().rev()).zip(wanted) {
                 near("stacking", stacked.apply(&[*one, *other]).unwrap(), *wanted);
             }
+        }
+        let test = delong(&case.defective, &case.scores, &case.other);
+        assert_eq!(test.is_some(), case.delong.is_some(), "set {number}");
+        for (seen, wanted) in test.iter().zip(&case.delong) {
+            near("DeLong's difference", seen.difference, wanted.difference);
+            near("DeLong's standard error", seen.standard_error, wanted.standard_error);
+            near("DeLong's p", seen.p, wanted.p);
         }
         let scored = Scored::new(&case.defective, &case.scores);
         assert_eq!(scored.is_ok(), case.auc.is_some(), "set {number}: parts of one kind have no ROC curve");

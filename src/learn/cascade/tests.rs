@@ -52,7 +52,7 @@ fn the_promise_is_broken_no_more_often_than_was_said() {
 fn a_student_that_knows_nothing_wakes_the_teacher() {
     let mut random = fastrand::Rng::with_seed(3);
     let part = |place: usize| {
-        let defective = place % 2 == 0;
+        let defective = place.is_multiple_of(2);
         Pair { student: 0.0, teacher: if defective { 0.9 } else { 0.1 }, defective }
     };
     let pairs: Vec<Pair> = (0..300).map(part).map(|pair| Pair { student: random.f64(), ..pair }).collect();
@@ -63,7 +63,7 @@ fn a_student_that_knows_nothing_wakes_the_teacher() {
 #[test]
 fn a_student_as_good_as_its_teacher_lets_it_sleep() {
     let part = |place: u32| {
-        let (defective, score) = (place % 3 == 0, f64::from(place % 100) / 250.0);
+        let (defective, score) = (place.is_multiple_of(3), f64::from(place % 100) / 250.0);
         let student = if defective { 1.0 - score } else { score };
         Pair { student, teacher: student, defective }
     };

@@ -21,7 +21,7 @@ fn drawn(parts: usize, strengths: &[f64], seed: u64) -> Parts {
 #[test]
 fn two_that_know_different_things_beat_the_better_one() {
     let parts = drawn(600, &[0.8, 0.8], 1);
-    let evidence = evidence(&parts).unwrap();
+    let evidence = evidence(&parts).unwrap().0;
     let control = evidence.control.unwrap();
     assert!(control.beaten && control.significant, "{control:?}");
     assert!(evidence.fused.auc.value > control.auc.value + 0.02);
@@ -38,7 +38,7 @@ fn two_that_know_different_things_beat_the_better_one() {
 #[test]
 fn who_knows_nothing_adds_nothing() {
     let parts = drawn(300, &[1.0, 0.0], 2);
-    let evidence = evidence(&parts).unwrap();
+    let evidence = evidence(&parts).unwrap().0;
     let control = evidence.control.unwrap();
     assert_eq!(control.name, "m0");
     assert!(!control.significant, "{control:?}");
@@ -52,7 +52,7 @@ fn copies_are_found_and_beat_nobody() {
     parts.names.push("copy".into());
     assert_eq!(parts.twins(), Some(("m0", "copy")));
     parts.members = vec![parts.members[0].clone(); 3];
-    let control = evidence(&parts).unwrap().control.unwrap();
+    let control = evidence(&parts).unwrap().0.control.unwrap();
     assert!(!control.significant, "three copies of one member: {control:?}");
 }
 
@@ -62,7 +62,7 @@ fn a_single_member_is_calibrated_and_has_no_control() {
     for score in &mut parts.members[0] {
         *score = logistic(3.0 * logit(*score) + 1.0);
     }
-    let evidence = evidence(&parts).unwrap();
+    let evidence = evidence(&parts).unwrap().0;
     assert!(evidence.control.is_none());
     assert!(evidence.fused.log_loss < evidence.members[0].log_loss - 0.05, "{evidence:?}");
     let fused = fit(&parts).unwrap();
