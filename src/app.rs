@@ -226,7 +226,9 @@ async fn open_models(settings: &Settings, telemetry: &Telemetry) -> anyhow::Resu
     let (settings, telemetry) = (settings.clone(), telemetry.clone());
     let open = move || {
         let models = catalogue::load_all(&settings)?;
-        let plan = Plan::build(&settings, &models).map_err(|found| ConfigError::of_sentences("the routes", found))?;
+        let fits = catalogue::fits(&settings)?;
+        let plan =
+            Plan::fitted(&settings, &models, &fits).map_err(|found| ConfigError::of_sentences("the routes", found))?;
         let plan = Arc::new(plan);
         // What reading config and passports took is not to stand beside what reading the models takes.
         memory::give_back();

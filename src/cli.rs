@@ -7,7 +7,9 @@ mod config;
 mod demo;
 mod engines;
 mod eval;
+mod fit;
 mod labelled;
+mod line;
 mod models;
 mod run;
 mod schema;
@@ -46,6 +48,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Eval(eval::Args),
+    Fit(fit::Args),
     Bench(bench::Args),
     Models(models::Args),
     Board(board::Args),
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Fit(args) => fit::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),

@@ -1,7 +1,9 @@
 //! Fusion: how the opinions of several models become one. Pure; shared by inspect and learn.
 
 pub mod boxes;
+pub mod calibrator;
 pub mod maps;
+pub mod stacking;
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,18 @@
-//! The study's second half: figures that look back at labelled parts. No I/O.
+//! The study's second half: figures that look back at labelled parts, and what is fitted to them. No I/O.
 
 pub mod bootstrap;
+pub mod calibrate;
+pub mod cascade;
 pub mod compare;
+pub mod curves;
+pub mod ensemble;
+pub mod folds;
 pub mod metrics;
+mod newton;
+pub mod panel;
+pub mod risk;
 pub mod scored;
+pub mod stack;
+pub mod thresholds;
+pub mod weights;
 pub mod worth;

@@ -1,6 +1,7 @@
 //! Models as things on disk: what a passport promises, and whether the file beside it keeps the promise.
 
 pub mod catalogue;
+pub mod fit;
 pub mod graph;
 pub mod passport;
 pub mod price;

@@ -53,9 +53,10 @@ pub(super) fn report(error: &ConfigError) -> ExitCode {
     ExitCode::from(FINDINGS)
 }
 
-/// The plan of settings and models, or a finding for each of its sentences.
+/// The plan of settings, models and the fits they name, or a finding for each of its sentences.
 pub(super) fn plan(label: &str, settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> Result<Plan, ConfigError> {
-    Plan::build(settings, models).map_err(|sentences| ConfigError::of_sentences(label, sentences))
+    let fits = catalogue::fits(settings)?;
+    Plan::fitted(settings, models, &fits).map_err(|sentences| ConfigError::of_sentences(label, sentences))
 }
 
 /// One sentence on a file without findings.

@@ -5,24 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use futures::StreamExt as _;
-use indicatif::ProgressBar;
+use anyhow::Context as _;
 use serde::Serialize;
 
 use super::labelled::{self, Labelled};
+use super::line::{self, Line};
 use super::table::{Agreement, Judged};
 use super::{FINDINGS, check, load_settings, runtime, start_logging};
-use crate::clock::Monotonic;
-use crate::config::{CameraSource, EngineBuild, JpegScale, Settings};
-use crate::flow::acquire::decode::read_image;
-use crate::flow::dispatch::recipe;
+use crate::config::EngineBuild;
 use crate::flow::infer::Crew;
-use crate::flow::plan::Plan;
-use crate::flow::plan::choice::route;
-use crate::flow::pool::Pool;
 use crate::flow::verdict::Verdict;
-use crate::flow::{Frame, Part, PartId, Placement, Walked, inspect};
+use crate::flow::{Placement, Walked, inspect};
 use crate::models::catalogue;
 use crate::name::Name;
 use crate::telemetry::Telemetry;
@@ -30,8 +23,8 @@ use crate::telemetry::Telemetry;
 /// Judge a labelled folder or list and print how well the verdicts agree with the truth.
 ///
 /// A folder holds `good/` and `defective/` (or `bad/`); sub-folders and names that begin with a dot are passed over. A list is
-/// a CSV file with the columns `image` and `truth` (`good` or `defective`); every further column `sensor.key` becomes a value of
-/// that sensor's reading for the part.
+/// a CSV file with the columns `image` and `truth` (`good` or `defective`); a column `batch` is passed over,
+/// every further column `sensor.key` becomes a value of that sensor's reading for the part.
 ///
 /// Exit code 1 when an image cannot be read or a model does not judge: the figures are then not those of the line.
 #[derive(Debug, clap::Args)]
@@ -63,14 +56,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     // Figures are about one placement, from the first part to the last.
     settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
-    let camera = camera(args, &settings)?;
+    let camera = line::camera(args.camera.as_ref(), &args.config, &settings)?;
     let set = labelled::read(&args.labelled, &settings.sensors.keys().collect::<Vec<_>>())?;
     let models = catalogue::load_all(&settings)?;
     let plan = Arc::new(check::plan(&args.config.display().to_string(), &settings, &models)?);
     let crew = Crew::open(&plan, &settings.runtime, Telemetry::default())?;
     tell_models(&crew);
-    let line = Line { rung: rung(args, &plan)?, camera, settings: &settings, plan: &plan, crew: &crew };
-    let judged = runtime()?.block_on(line.judge_all(&set));
+    let rung = line::rung(args.rung.as_ref(), &args.config, &plan)?;
+    let line = Line { rung, camera, settings: &settings, plan: &plan, crew: &crew };
+    let judge =
+        |labelled: &Labelled, walked: &Walked| beside_truth(labelled.defective, walked, &inspect::judge(walked));
+    let judged = runtime()?.block_on(line.walk_all(set.iter(), judge));
     if let Some(path) = &args.scores {
         write_scores(path, &set, &judged).with_context(|| format!("{} cannot be written", path.display()))?;
     }
@@ -107,7 +103,7 @@ struct Report {
 }
 
 /// Tells every model that does not judge, or does not run on what was asked for first.
-fn tell_models(crew: &Crew) {
+pub(super) fn tell_models(crew: &Crew) {
     for (model, why) in crew.stopped() {
         eprintln!("kenpin: model {model} does not judge: {why}");
     }
@@ -116,88 +112,6 @@ fn tell_models(crew: &Crew) {
         if let Some(why) = fallback {
             eprintln!("kenpin: model {model} runs on {backend} {version}, {provider}: {why}");
         }
-    }
-}
-
-/// The camera the images stand for.
-fn camera(args: &Args, settings: &Settings) -> anyhow::Result<Name> {
-    let mut cameras = settings.cameras.keys();
-    match (&args.camera, cameras.next(), cameras.next()) {
-        (Some(asked), _, _) if settings.cameras.contains_key(asked) => Ok(asked.clone()),
-        (Some(asked), _, _) => bail!("{} has no camera {asked}", args.config.display()),
-        (None, Some(only), None) => Ok(only.clone()),
-        (None, None, _) => {
-            bail!("{} has no camera: name the one whose frames these are", args.config.display())
-        }
-        (None, _, _) => {
-            bail!("{} has several cameras: say with --camera whose frames these are", args.config.display())
-        }
-    }
-}
-
-/// The place of the rung to judge on.
-fn rung(args: &Args, plan: &Plan) -> anyhow::Result<usize> {
-    let Some(asked) = &args.rung else { return Ok(0) };
-    plan.rungs.iter().position(|rung| rung == asked).with_context(|| {
-        let known: Vec<&str> = plan.rungs.iter().map(Name::as_str).collect();
-        format!("{} has no rung {asked}; its ladder is [{}]", args.config.display(), known.join(", "))
-    })
-}
-
-/// What judges.
-struct Line<'l> {
-    camera: Name,
-    rung: usize,
-    settings: &'l Settings,
-    plan: &'l Arc<Plan>,
-    crew: &'l Crew,
-}
-
-impl Line<'_> {
-    /// Judges the set, a few parts at once; `None` for an image that cannot be read, which is told.
-    async fn judge_all(&self, set: &[Labelled]) -> Vec<Option<Judged>> {
-        let pool = Pool::new(self.settings.runtime.parts_in_flight);
-        let progress = ProgressBar::new(set.len() as u64);
-        let judged = futures::stream::iter(set).map(|labelled| async {
-            let judged = self.judge(labelled, &pool).await;
-            progress.inc(1);
-            judged.map_err(|error| progress.suspend(|| eprintln!("kenpin: {error:#}"))).ok()
-        });
-        let judged = judged.buffered(self.settings.runtime.parts_in_flight).collect().await;
-        progress.finish_and_clear();
-        judged
-    }
-
-    /// One labelled image, from file to verdict.
-    async fn judge(&self, labelled: &Labelled, pool: &Pool) -> anyhow::Result<Judged> {
-        // As the camera would decode it.
-        let scale = self.settings.cameras.get(&self.camera).map_or(JpegScale::Whole, |told| {
-            let CameraSource::Replay(replay) = &told.source;
-            replay.jpeg_scale
-        });
-        let image = read_image(&labelled.image, scale, pool).map_err(anyhow::Error::msg);
-        let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
-        let now = Monotonic::now();
-        let frame = Frame { camera: self.camera.clone(), sequence: 0, captured: now, part: None, image };
-        let readings = labelled.readings(now);
-        let (recipe, unusable) = recipe(&self.settings.line, &readings);
-        let mut part = Part {
-            id: PartId::generate(),
-            id_given: false,
-            recipe,
-            captured: now,
-            joined: now,
-            frames: vec![Arc::new(frame)],
-            readings: Arc::new(readings),
-            notes: unusable.into_iter().collect(),
-            plan: Arc::clone(self.plan),
-            route: None,
-            rung: self.rung,
-        };
-        part.route = route(&part, self.plan);
-        let walked = self.crew.walk(part).await;
-        let verdict = inspect::judge(&walked);
-        Ok(beside_truth(labelled.defective, &walked, &verdict))
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Labelled {
     pub(super) image: PathBuf,
     /// Whether it really shows a defect.
     pub(super) defective: bool,
+    /// The batch it comes from, where the list says so: parts of one batch resemble each other.
+    pub(super) batch: Option<String>,
     /// The values of each sensor.
     pub(super) sensors: BTreeMap<Name, BTreeMap<String, Value>>,
 }
@@ -57,7 +59,12 @@ fn folder(path: &Path) -> anyhow::Result<Vec<Labelled>> {
         let mut images: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
         images.retain(|image| !is_hidden(image) && !image.is_dir());
         images.sort();
-        set.extend(images.into_iter().map(|image| Labelled { image, defective, sensors: BTreeMap::new() }));
+        set.extend(images.into_iter().map(|image| Labelled {
+            image,
+            defective,
+            batch: None,
+            sensors: BTreeMap::new(),
+        }));
     }
     Ok(set)
 }
@@ -85,6 +92,7 @@ fn list(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
 struct Columns {
     image: usize,
     truth: usize,
+    batch: Option<usize>,
     sensors: Vec<(usize, Name, String)>,
 }
 
@@ -94,7 +102,9 @@ impl Columns {
         let (Some(image), Some(truth)) = (place("image"), place("truth")) else {
             bail!("the first line must name the columns image and truth; it is {header:?}");
         };
-        let further = header.iter().enumerate().filter(|(at, _)| *at != image && *at != truth);
+        let batch = place("batch");
+        let further =
+            header.iter().enumerate().filter(|(at, _)| ![Some(image), Some(truth), batch].contains(&Some(*at)));
         let sensor = |(at, column): (usize, &str)| {
             let (sensor, key) =
                 column.split_once('.').with_context(|| format!("column {column:?} is not sensor.key"))?;
@@ -104,7 +114,7 @@ impl Columns {
             };
             Ok((at, Name::clone(name), key.to_owned()))
         };
-        Ok(Self { image, truth, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
+        Ok(Self { image, truth, batch, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
     }
 
     fn row(&self, record: &csv::StringRecord, base: &Path) -> anyhow::Result<Labelled> {
@@ -118,7 +128,8 @@ impl Columns {
         for (at, sensor, key) in self.sensors.iter().filter(|(at, _, _)| !field(*at).is_empty()) {
             sensors.entry(sensor.clone()).or_default().insert(key.clone(), Value::parse(field(*at)));
         }
-        Ok(Labelled { image: base.join(field(self.image)), defective, sensors })
+        let batch = self.batch.map(field).filter(|batch| !batch.is_empty()).map(str::to_owned);
+        Ok(Labelled { image: base.join(field(self.image)), defective, batch, sensors })
     }
 }
 
@@ -130,11 +141,13 @@ mod tests {
     fn a_list_with_sensor_columns() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list.csv");
-        fs::write(&path, "image,plc.type,truth,plc.lot\na.png,mono,good,7\n\"b, c.png\",,defective,\n").unwrap();
+        fs::write(&path, "image,plc.type,truth,plc.lot,batch\na.png,mono,good,7,12\n\"b, c.png\",,defective,,\n")
+            .unwrap();
         let plc = Name::new("plc").unwrap();
         let set = read(&path, &[&plc]).unwrap();
         assert_eq!(set.len(), 2);
         assert_eq!((set[0].defective, set[1].defective), (false, true));
+        assert_eq!((set[0].batch.as_deref(), set[1].batch.as_deref()), (Some("12"), None));
         assert_eq!(set[1].image, folder.path().join("b, c.png"));
         let values = &set[0].sensors[&plc];
         assert_eq!((&values["type"], &values["lot"]), (&Value::Text("mono".into()), &Value::Number(7.0)));

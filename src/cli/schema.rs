@@ -1,4 +1,4 @@
-//! `kenpin schema`: the JSON Schema of the configuration, of passports or of prices, for editors; of what is published and of
+//! `kenpin schema`: the JSON Schema of the configuration, of passports, prices or fits, for editors; of what is published and of
 //! what a board tells, for readers.
 
 use std::process::ExitCode;
@@ -8,16 +8,17 @@ use anyhow::Context;
 use crate::board::report::Report;
 use crate::config::{file::File, schema};
 use crate::flow::publish::message;
+use crate::models::fit::Fit;
 use crate::models::passport::Passport;
 use crate::models::price::Price;
 
-/// Print the JSON Schema of the config, of passports, of prices, of boards or of the messages.
+/// Print the JSON Schema of the config, of passports, of prices, of fits, of boards or of the messages.
 ///
 /// An editor that knows the schema completes keys, shows their meaning and underlines mistakes while you write. With the
 /// TOML language server taplo, `kenpin schema > kenpin.schema.json` and `#:schema ./kenpin.schema.json` as the first line
 /// of the config are enough.
 #[derive(Debug, clap::Args)]
-#[allow(clippy::struct_excessive_bools, reason = "flags of the command line, of which one is given")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Args {
     /// The schema of a model's passport.toml instead.
     #[arg(long, conflicts_with = "messages")]
@@ -25,6 +26,9 @@ pub(super) struct Args {
     /// The schema of a price that `kenpin models price` writes instead.
     #[arg(long, conflicts_with_all = ["messages", "passport"])]
     price: bool,
+    /// The schema of a fit that `kenpin fit` writes instead.
+    #[arg(long, conflicts_with_all = ["messages", "passport", "price"])]
+    fit: bool,
     /// The schemas of the published messages instead, one JSON object by topic.
     #[arg(long)]
     messages: bool,
@@ -45,6 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // With null, for it stands where a board does not tell a figure.
         Args { board: true, .. } => schemars::schema_for!(Report).to_value(),
         Args { price: true, .. } => schema::of::<Price>().to_value(),
+        Args { fit: true, .. } => schema::of::<Fit>().to_value(),
         _ => schema::of::<File>().to_value(),
     };
     super::say(serde_json::to_string_pretty(&schema).context("the schema cannot be written as JSON")?)?;

@@ -52,6 +52,7 @@ pub(super) fn settings(
         ladder,
         governor: ladder::governor(&file.governor, surroundings),
         runtime,
+        fits: file.fits.as_ref().and_then(|fits| Some(surroundings.folder.join(fits.folder.as_ref()?))),
         journal: Journal {
             path: surroundings.folder.join(&file.journal.path),
             max_bytes: file.journal.max_mib.saturating_mul(MIB),

@@ -57,6 +57,8 @@ pub struct File {
     /// What runs the models.
     #[serde(default)]
     pub runtime: Runtime,
+    /// What `kenpin fit` learned for the routes; without this table they judge by their own values.
+    pub fits: Option<Fits>,
     /// Where verdicts are kept.
     #[serde(default)]
     pub journal: Journal,
@@ -224,6 +226,15 @@ impl Default for Runtime {
             tensorrt: TensorRt::default(),
         }
     }
+}
+
+/// What `kenpin fit` learned for the routes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fits {
+    /// The folder of the fits: each is laid over the values of its route and rung. One made for other models is refused.
+    #[schemars(required)]
+    pub folder: Option<PathBuf>,
 }
 
 /// Where verdicts are kept.

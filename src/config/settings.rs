@@ -42,6 +42,8 @@ pub struct Settings {
     pub governor: Governor,
     /// `[runtime]`: what runs the models.
     pub runtime: Runtime,
+    /// `[fits] folder`: where fits lie; `None` judges by the routes' own values.
+    pub fits: Option<PathBuf>,
     /// `[journal]`: where verdicts are kept.
     pub journal: Journal,
     /// `[images]`: which frames are kept; `None` keeps none.

@@ -5,6 +5,7 @@
 //! one vote in `boxes` and `maps`; [`crate::fusion`] joins the votes.
 
 mod boxes;
+mod fits;
 mod maps;
 mod votes;
 
@@ -48,11 +49,12 @@ fn unjudged(reason: Reason) -> Verdict {
 fn judge_panel(plan: &Plan, panel: &Panel, answers: &[MemberAnswer]) -> Verdict {
     let votes: Vec<Vote> = answers.iter().map(|answer| vote(plan, panel, answer)).collect();
     let failed: Vec<Reason> = votes.iter().filter_map(|vote| required_failure(plan, panel, vote)).collect();
+    let thresholds = fits::thresholds(panel, &votes);
     let verdict = |decision, score, reasons| Verdict {
         decision,
         score,
         reasons,
-        thresholds: Some(panel.thresholds),
+        thresholds: Some(thresholds),
         votes: votes.clone(),
         fused: Vec::new(),
         detections: Vec::new(),
@@ -62,7 +64,7 @@ fn judge_panel(plan: &Plan, panel: &Panel, answers: &[MemberAnswer]) -> Verdict 
     }
     match fuse(plan, panel, answers, &votes) {
         Ok(Some((fused, detections))) => {
-            let (decision, reason) = decide(fused.score, panel.thresholds);
+            let (decision, reason) = decide(fused.score, thresholds);
             let score = Some(fused.score);
             Verdict { fused: class_scores(fused.classes), detections, ..verdict(decision, score, vec![reason]) }
         }
@@ -90,6 +92,9 @@ fn fuse(
     votes: &[Vote],
 ) -> Result<Option<(Fused, Vec<FusedDetection>)>, String> {
     let mut voices = votes::voices(plan, panel, answers, votes);
+    if let Some(fit) = &panel.fit {
+        return fits::fuse(panel, fit, voices).map(|fused| Some((fused?, Vec::new())));
+    }
     let mut detections = Vec::new();
     match panel.fusion.over {
         Over::Defect | Over::Classes => {}

@@ -14,6 +14,9 @@ use std::time::Duration;
 use crate::config::{self, Settings};
 use crate::fusion::Fusion;
 use crate::fusion::boxes::Calibration;
+use crate::fusion::calibrator::Calibrator;
+use crate::fusion::stacking::Stacking;
+use crate::models::fit::shelf::Shelved;
 use crate::models::passport::Model;
 use crate::name::Name;
 
@@ -117,6 +120,30 @@ pub struct Panel {
     pub deadline: Option<Duration>,
     /// The seats in the order they are asked: those of one list side by side, after all those of the lists before it.
     pub order: Vec<Vec<usize>>,
+    /// The fit that was laid over what the config says, if there is one.
+    pub fit: Option<Fitted>,
+}
+
+/// What a fit changes of a panel beside the values of its members and its thresholds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// SHA-256 of the fit's file, in hex.
+    pub sha256: String,
+    /// The regression that joins the votes of all voting members, in the order of their seats.
+    pub stacking: Option<Stacking>,
+    /// Who judges alone where it is sure.
+    pub student_first: Option<StudentFirst>,
+}
+
+/// A student that judges alone where it is sure; elsewhere its teacher judges, alone too.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StudentFirst {
+    /// The student's seat.
+    pub student: usize,
+    /// The teacher's seat.
+    pub teacher: usize,
+    /// Where the student is sure: what its score is held against.
+    pub bounds: config::Thresholds,
 }
 
 /// One seat of a panel.
@@ -130,6 +157,8 @@ pub struct Member {
     pub weight: f64,
     /// What its scores and confidences are worth, before they are fused.
     pub calibration: Calibration,
+    /// What a fit puts in the place of `calibration`.
+    pub fitted: Option<Calibrator>,
     /// Its labels that other members call by another name: the name here, then theirs.
     pub rename: BTreeMap<Name, Name>,
     /// Whether its answer enters the score.
@@ -147,6 +176,12 @@ pub struct Member {
 }
 
 impl Member {
+    /// What a score of this member is worth, both 0 to 1.
+    #[must_use]
+    pub fn calibrated(&self, score: f64) -> f64 {
+        self.fitted.as_ref().map_or_else(|| self.calibration.apply(score), |fitted| fitted.apply(score))
+    }
+
     /// The seats that must have answered before this one is asked.
     pub fn after(&self) -> impl Iterator<Item = usize> {
         let crops = self.crops.iter().map(|(seat, _)| *seat);
@@ -162,7 +197,19 @@ impl Plan {
     /// One sentence for each reference that leads nowhere: an unknown model, route or label, a gate that comes back to
     /// itself, a panel without defect labels.
     pub fn build(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> Result<Self, Vec<String>> {
-        build::plan(settings, models)
+        build::plan(settings, models, &[])
+    }
+
+    /// As [`Self::build`], with fits laid over the panels they were made for.
+    ///
+    /// # Errors
+    /// As [`Self::build`], and one sentence for each fit that does not belong: to a route, a rung or models that are not these.
+    pub fn fitted(
+        settings: &Settings,
+        models: &BTreeMap<Name, Arc<Model>>,
+        fits: &[Shelved],
+    ) -> Result<Self, Vec<String>> {
+        build::plan(settings, models, fits)
     }
 
     /// A plan of `routes` without models, for tests of what happens before any model is asked.

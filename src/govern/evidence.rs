@@ -325,8 +325,20 @@ pub(crate) mod tests {
 
     #[test]
     fn a_load_that_no_line_has_is_made_harmless() {
-        let mad = Load { arrivals_per_second: f64::NAN, queued: -3.0, deadline_seconds: f64::NAN, service_scale: 0.0, waits: false };
-        let sane = Load { arrivals_per_second: 0.0, queued: 0.0, deadline_seconds: f64::INFINITY, service_scale: 1.0, waits: false };
+        let mad = Load {
+            arrivals_per_second: f64::NAN,
+            queued: -3.0,
+            deadline_seconds: f64::NAN,
+            service_scale: 0.0,
+            waits: false,
+        };
+        let sane = Load {
+            arrivals_per_second: 0.0,
+            queued: 0.0,
+            deadline_seconds: f64::INFINITY,
+            service_scale: 1.0,
+            waits: false,
+        };
         assert_eq!(mad.sane(), sane);
         assert_eq!(load(7.0).sane(), load(7.0));
     }

@@ -109,6 +109,25 @@ impl<'s> Scored<'s> {
         twice_wins / (2.0 * f64::from(self.good) * f64::from(self.bad))
     }
 
+    /// Average precision, 0 to 1: the sum over the scores, from the highest down, of the precision of rejecting from there, each
+    /// times the share of defective parts that the score adds. Parts of one score are added together.
+    ///
+    /// Source: scikit-learn's `average_precision_score`, which does not interpolate (J. Davis and M. Goadrich, "The relationship
+    /// between precision-recall and ROC curves", 2006).
+    #[must_use]
+    pub fn average_precision(&self, drawn: &[u32]) -> f64 {
+        let (mut good_above, mut bad_above, mut sum) = (0, 0, 0.0);
+        for tied in self.ties.iter().rev() {
+            let [good, bad] = self.of_each(tied, drawn);
+            good_above += good;
+            bad_above += bad;
+            if bad > 0 {
+                sum += f64::from(bad) * f64::from(bad_above) / f64::from(good_above + bad_above);
+            }
+        }
+        sum / f64::from(self.bad)
+    }
+
     /// The operating point at a false-reject rate.
     ///
     /// With n good parts, at most k = floor(`rate` x n) of them may be rejected (a product within 1e-9 of a whole number is

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::ModelError;
+use super::fit::shelf::{self, Shelved};
 use super::passport::{FILE_NAME, Model};
 use crate::config::findings::Finding;
 use crate::config::{ConfigError, Settings};
@@ -66,7 +67,7 @@ pub fn sha256_of(bytes: &[u8]) -> String {
 }
 
 /// Bytes as hex digits in lower case.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
@@ -105,6 +106,18 @@ fn is(path: PathBuf, wanted: &str) -> Result<(), ModelError> {
 pub fn load_all(settings: &Settings) -> Result<BTreeMap<Name, Arc<Model>>, ConfigError> {
     let (models, findings) = passports(&settings.models);
     if findings.is_empty() { Ok(models) } else { Err(ConfigError::new("the models", findings)) }
+}
+
+/// Reads the fits that the settings name; none where they name no folder.
+///
+/// # Errors
+/// [`ConfigError`] with a sentence for each that cannot be read.
+pub fn fits(settings: &Settings) -> Result<Vec<Shelved>, ConfigError> {
+    let Some(folder) = &settings.fits else { return Ok(Vec::new()) };
+    shelf::read_all(folder).map_err(|wrong| {
+        let sentences = wrong.into_iter().map(|error| error.to_string()).collect();
+        ConfigError::of_sentences("the fits", sentences)
+    })
 }
 
 /// Reads every passport and verifies every file: the models whose passports have no findings, and all findings, those of

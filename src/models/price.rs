@@ -268,7 +268,7 @@ pub fn path(state: &Path, sha256: &str, board: &Name, provider: &str) -> PathBuf
 }
 
 /// Puts a whole file in the place of another: written beside it, brought to the disk, renamed.
-fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // Prices are no secret: whoever runs the daemon reads them.
     let readable = std::fs::Permissions::from_mode(0o644);
     let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
@@ -285,7 +285,7 @@ struct Told {
 }
 
 /// What a reader of TOML says, on one line.
-fn one_line(error: &toml_edit::de::Error) -> String {
+pub(super) fn one_line(error: &toml_edit::de::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -213,12 +213,13 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         "run Run the inspection that a config describes",
         "check Tell everything that is wrong with a config and its models, all at once",
         "eval Judge a labelled folder or list and print how well the verdicts agree with the truth",
+        "fit Learn from labelled parts how the members of a route become one score, and where it becomes a decision",
         "bench Measure what a part of a config costs on this machine, and where the time goes",
         "models List, inspect, verify, import and price models, or print an example of a passport",
         "engines List, build, verify and prune the TensorRT engines of a config",
         "config Print the commented default config",
         "board Show what this machine tells of its heat, power and clocks",
-        "schema Print the JSON Schema of the config, of passports, of prices, of boards or of the messages",
+        "schema Print the JSON Schema of the config, of passports, of prices, of fits, of boards or of the messages",
         "demo Inspect the ELPV test cells end to end and print the table",
     ] {
         assert!(list.contains(line), "{line}: {list}");
@@ -227,6 +228,7 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         ("run", "The first SIGTERM or SIGINT drains"),
         ("check", "whether the graph inside a model file has the inputs and outputs that its passport states"),
         ("eval", "every further column `sensor.key` becomes a value of that sensor's reading"),
+        ("fit", "none may escape among 299 to show 1 % with 95 %"),
         ("models", "A model is a folder with an ONNX file and a passport.toml"),
         ("board", "a figure that cannot be read is a dash, in JSON null, never zero"),
         ("engines", "a retrained model or a new JetPack wants another key"),
@@ -257,6 +259,8 @@ fn the_example_of_a_passport_is_one_and_its_schema_is_printed() {
         assert!(schema["properties"][key]["description"].is_string(), "{key}: {schema:#}");
         assert!(schema["required"].as_array().unwrap().contains(&key.into()), "{key}");
     }
+    let schema: Value = serde_json::from_str(&stdout(&kenpin(["schema", "--fit"]))).unwrap();
+    assert_eq!((&schema["title"], &schema["additionalProperties"]), (&"Fit".into(), &false.into()));
     assert_eq!(kenpin(["schema", "--passport", "--messages"]).status.code(), Some(2));
 }
 

@@ -54,6 +54,7 @@ fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Pla
             margin_kelvin: 0.0,
         },
         runtime: runtime.clone(),
+        fits: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
         mqtt: None,

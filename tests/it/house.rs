@@ -91,8 +91,8 @@ fn each_foreign_world_is_touched_in_one_place() {
         ("tract_onnx::", &["flow/infer/tract.rs"]),
         ("mqtt5::", &["flow/publish/wire.rs", "flow/publish/broker.rs"]),
         ("rusqlite", &["record/journal/"]),
-        ("plotters::", &["cli/models/price/front.rs", "cli/simulate/chart.rs"]),
-        ("statrs::", &["learn/compare.rs"]),
+        ("plotters::", &["cli/models/price/front.rs", "cli/fit/plot.rs", "cli/simulate/chart.rs"]),
+        ("statrs::", &["learn/compare.rs", "learn/risk.rs"]),
     ];
     for (path, text) in sources() {
         let code = text.split("#[cfg(test)]").next().unwrap();

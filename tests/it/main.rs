@@ -11,6 +11,7 @@ mod conformance;
 mod crew;
 mod engines;
 mod families;
+mod fit;
 mod govern;
 mod house;
 mod import;

@@ -11,10 +11,17 @@ use crate::clock::Monotonic;
 use crate::config::Surroundings;
 use crate::flow::{Answer, Part, PartId, StageTimes};
 use crate::flow::{Findings, Unanswered};
+use crate::models::fit::shelf::Shelved;
+use crate::models::fit::{Fit, FittedCascade, Method};
 use crate::models::passport::Model;
 
 /// A plan with one panel of `one` (required) and `two` (optional), between whose thresholds nobody decides.
 fn plan() -> Arc<Plan> {
+    fitted(&[])
+}
+
+/// The same with fits laid over it.
+fn fitted(fits: &[Shelved]) -> Arc<Plan> {
     let text = "[device]\nid = \"d\"\n[cameras.top]\nkind = \"replay\"\npath = \"parts\"\n\
         [models.one]\nfolder = \"one\"\n[models.two]\nfolder = \"two\"\n[[routes]]\nname = \"all\"\n\
         members = [{ model = \"one\", weight = 3.0 }, { model = \"two\", required = false }]\n\
@@ -24,7 +31,7 @@ fn plan() -> Arc<Plan> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/brightness");
     let model = Arc::new(Model::load(&folder).unwrap());
     let models: BTreeMap<_, _> = ["one", "two"].map(|name| (Name::new(name).unwrap(), Arc::clone(&model))).into();
-    Arc::new(Plan::build(&settings, &models).unwrap())
+    Arc::new(Plan::fitted(&settings, &models, fits).unwrap())
 }
 
 fn part(plan: &Arc<Plan>) -> Part {
@@ -144,6 +151,86 @@ proptest! {
         prop_assert_eq!((forth.decision, forth.score), (back.decision, back.score));
         prop_assert!(forth.score.is_some_and(|score| (one.min(two)..=one.max(two)).contains(&score)));
     }
+}
+
+/// What a panel with this fit makes of two answers; `None` where the member was not needed.
+fn by_fit(change: impl FnOnce(&mut Fit), said: [Option<f64>; 2]) -> Verdict {
+    let mut fit = crate::models::fit::tests::fit(1);
+    change(&mut fit);
+    let plan = fitted(&[Shelved { path: "fits/all.toml".into(), sha256: "f".repeat(64), fit }]);
+    let mut answers = Vec::new();
+    for (seat, said) in said.into_iter().enumerate() {
+        let mut given = answer(&plan, seat, said.ok_or(""));
+        if said.is_none() {
+            let by = Name::new("brightness").unwrap();
+            given.answer.findings = Err(Unanswered::NotNeeded { by, score: 0.5 });
+        }
+        answers.push(given);
+    }
+    let part = part(&plan);
+    let path = part.route.into_iter().collect();
+    judge(&Walked { part, path, end: WalkEnd::Judged, gates: Vec::new(), answers })
+}
+
+#[test]
+fn a_fit_calibrates_weighs_and_holds_against_its_own_thresholds() {
+    // Odds 9 of `one` become odds 3; weights 3 to 1; reject from 0.5.
+    let verdict = by_fit(|_| {}, [Some(0.9), Some(0.35)]);
+    assert!((verdict.score.unwrap() - 0.65).abs() < 1e-12);
+    assert_eq!(verdict.decision, Decision::Reject);
+    assert_eq!(verdict.thresholds, Some(Thresholds { reject_from: 0.5, pass_below: 0.25 }));
+    // Without a weight a member has no say.
+    let alone = by_fit(|fit| fit.members[1].weight = 0.0, [Some(0.9), Some(0.0)]);
+    assert!((alone.score.unwrap() - 0.75).abs() < 1e-12);
+}
+
+#[test]
+fn stacked_votes_want_every_member() {
+    let stacked = |fit: &mut Fit| {
+        fit.method = Method::Stacking;
+        fit.stacking = Some(crate::fusion::stacking::Stacking { intercept: 0.0, weights: vec![1.0, 1.0] });
+    };
+    // Odds 9, calibrated to 3, times odds 1/3.
+    let verdict = by_fit(stacked, [Some(0.9), Some(0.25)]);
+    assert!((verdict.score.unwrap() - 0.5).abs() < 1e-12);
+    let verdict = by_fit(stacked, [Some(0.9), None]);
+    let why = "the fit stacks one vote of each member, seat 1 gave 0".to_owned();
+    assert_eq!((verdict.decision, verdict.reasons), (Decision::Undecided, vec![Reason::FusionFailed { why }]));
+}
+
+#[test]
+fn a_sure_student_judges_by_its_own_bounds_and_a_woken_teacher_alone() {
+    let student_first = |fit: &mut Fit| {
+        fit.method = Method::Cascade;
+        let (pass_below, reject_from) = (0.4, 0.6);
+        let (loss_bound, confidence, added, woken, tested) = (0.02, 0.95, 0.0, 0.4, 300);
+        let (student, teacher) = (1, 0);
+        fit.cascade = Some(FittedCascade {
+            student,
+            teacher,
+            pass_below,
+            reject_from,
+            loss_bound,
+            confidence,
+            added,
+            woken,
+            tested,
+        });
+    };
+    // By the teacher's thresholds 0.3 would be undecided.
+    let sure = by_fit(student_first, [None, Some(0.3)]);
+    assert_eq!((sure.decision, sure.score), (Decision::Pass, Some(0.3)));
+    assert_eq!(sure.thresholds, Some(Thresholds { reject_from: 0.6, pass_below: 0.4 }));
+    assert_eq!(by_fit(student_first, [None, Some(0.6)]).decision, Decision::Reject);
+    // The student says 0.5, the teacher 0.1, which is worth 0.25.
+    let woken = by_fit(student_first, [Some(0.1), Some(0.5)]);
+    assert!((woken.score.unwrap() - 0.25).abs() < 1e-12);
+    assert_eq!(woken.decision, Decision::Undecided);
+    assert_eq!(woken.thresholds, Some(Thresholds { reject_from: 0.5, pass_below: 0.25 }));
+    // A teacher that failed leaves the part to nobody.
+    let mut failed = by_fit(student_first, [None, Some(0.5)]);
+    failed.reasons.retain(|reason| !matches!(reason, Reason::ScoreBetween { .. }));
+    assert_eq!((failed.decision, failed.reasons.len()), (Decision::Undecided, 0));
 }
 
 /// A panel of `one` and `two` that fuses over boxes or maps.

@@ -16,7 +16,7 @@ pub(super) fn vote(plan: &Plan, panel: &Panel, MemberAnswer { member, answer }: 
         Ok(findings) => (defect_score(findings, passport), None),
         Err(why) => (nothing_to_look_at(seat, why), Some(why.clone())),
     };
-    let score = score.map(|score| seat.map_or(score, |seat| seat.calibration.apply(score)));
+    let score = score.map(|score| seat.map_or(score, |seat| seat.calibrated(score)));
     let weight = seat.filter(|seat| seat.votes && score.is_some()).map_or(0.0, |seat| seat.weight);
     Vote {
         member: *member,
@@ -81,8 +81,7 @@ fn voice<'a>(plan: &Plan, seat: &Member, answer: &'a Answer, (vote, score): (&'a
     let findings = answer.findings.as_ref().ok();
     let shared = |label: &Name| seat.rename.get(label).unwrap_or(label).clone();
     let classes = findings.map(classes).unwrap_or_default();
-    let calibrated =
-        classes.into_iter().map(|(label, probability)| (shared(label), seat.calibration.apply(probability)));
+    let calibrated = classes.into_iter().map(|(label, probability)| (shared(label), seat.calibrated(probability)));
     Voice {
         seat: vote.member,
         camera: vote.camera.as_ref(),

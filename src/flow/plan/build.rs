@@ -1,5 +1,6 @@
 //! Builds a plan: every name in the settings becomes an index, or a finding.
 
+mod fits;
 mod seats;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,22 +12,28 @@ use crate::config::{self, Settings};
 use crate::engines;
 use crate::fusion::Over;
 use crate::models::catalogue::sha256_of;
+use crate::models::fit::shelf::Shelved;
 use crate::models::passport::Model;
 use crate::name::Name;
 
-/// See [`Plan::build`].
-pub(super) fn plan(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> Result<Plan, Vec<String>> {
+/// See [`Plan::fitted`].
+pub(super) fn plan(
+    settings: &Settings,
+    models: &BTreeMap<Name, Arc<Model>>,
+    fits: &[Shelved],
+) -> Result<Plan, Vec<String>> {
     let mut builder = Builder { settings, models, findings: Vec::new() };
-    let routes: Vec<Route> = settings.routes.iter().filter_map(|route| builder.route(route)).collect();
+    let mut routes: Vec<Route> = settings.routes.iter().filter_map(|route| builder.route(route)).collect();
     if builder.findings.is_empty() {
         builder.find_cycles(&routes);
+        builder.lay(&mut routes, fits);
     }
     builder.findings.extend(engines::profiles::misfits(settings, models));
     if !builder.findings.is_empty() {
         return Err(builder.findings);
     }
     let rungs = settings.ladder.iter().map(|rung| rung.name.clone()).collect();
-    Ok(Plan { rungs, hash: hash(settings, models), models: models.values().cloned().collect(), routes })
+    Ok(Plan { rungs, hash: hash(settings, models, fits), models: models.values().cloned().collect(), routes })
 }
 
 /// Resolves names and collects what it cannot resolve.
@@ -157,11 +164,14 @@ fn cycle_from(routes: &[Route], way: &mut Vec<usize>, cleared: &mut BTreeSet<usi
     None
 }
 
-/// SHA-256 over everything that decides a verdict: routes with their thresholds, and the models' hashes.
-fn hash(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>) -> String {
+/// SHA-256 over everything that decides a verdict: routes with their thresholds, the models' hashes, and those of the fits.
+fn hash(settings: &Settings, models: &BTreeMap<Name, Arc<Model>>, fits: &[Shelved]) -> String {
     let mut text = format!("{:?}\n{:?}\n", settings.line.recipe, settings.routes);
     for (name, model) in models {
         let _ = writeln!(text, "{name} {:?}", model.passport);
+    }
+    for Shelved { sha256, .. } in fits {
+        let _ = writeln!(text, "{sha256}");
     }
     sha256_of(text.as_bytes())
 }

@@ -81,6 +81,9 @@ pub struct VerdictMessage {
     /// The rung of the ladder the part was judged on; absent where there is no ladder, or for a part that was interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rung: Option<Name>,
+    /// SHA-256 of the fit that the part was judged by, in hex; absent where the route judged by its config.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<String>,
     /// What joining found amiss.
     pub notes: Vec<Note>,
     /// The part's readings: values by key, by sensor.

@@ -1,5 +1,5 @@
 //! The accuracy-cost front as a picture: what a model costs against how well it ranks, and the models that no other one
-//! beats in both. With `cli/simulate/chart.rs` the only file that touches `plotters`.
+//! beats in both.
 
 use std::ops::Range;
 use std::path::Path;

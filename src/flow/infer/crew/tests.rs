@@ -194,6 +194,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
             parts_in_flight: 1,
             tensorrt: config::TensorRt::default(),
         },
+        fits: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
         mqtt: None,

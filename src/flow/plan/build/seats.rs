@@ -20,7 +20,7 @@ impl Builder<'_> {
             let names = listed(told.iter().map(|member| &member.model));
             self.findings.push(format!("route {route}: among {names}, members wait for each other in a circle"));
         }
-        Some(Panel { members, fusion, thresholds, deadline, order: order? })
+        Some(Panel { members, fusion, thresholds, deadline, order: order?, fit: None })
     }
 
     fn member(&mut self, route: &Name, told: &config::Member, panel: &[config::Member]) -> Option<Member> {
@@ -39,6 +39,7 @@ impl Builder<'_> {
             camera: told.camera.clone(),
             weight: told.weight,
             calibration: told.calibration,
+            fitted: None,
             rename: told.rename.clone(),
             votes: told.votes,
             required: told.required,
@@ -127,7 +128,7 @@ impl Builder<'_> {
 }
 
 /// The seats in lists, each seat behind all it rests on; `None` when some wait for each other.
-fn order(members: &[Member]) -> Option<Vec<Vec<usize>>> {
+pub(super) fn order(members: &[Member]) -> Option<Vec<Vec<usize>>> {
     let mut done = vec![false; members.len()];
     let mut order = Vec::new();
     while done.contains(&false) {

@@ -88,3 +88,84 @@ fn the_hash_changes_with_what_decides_and_with_nothing_else() {
     other.insert(Name::new("one").unwrap(), Arc::new(model));
     assert_ne!(same, of(base, &other), "the weights decide");
 }
+
+/// The fit of a panel of both, as if read from its file.
+fn shelved(change: impl FnOnce(&mut crate::models::fit::Fit)) -> Shelved {
+    let mut fit = crate::models::fit::tests::fit(1);
+    change(&mut fit);
+    Shelved { path: "fits/all.toml".into(), sha256: "f".repeat(64), fit }
+}
+
+const ALL: &str =
+    "[[routes]]\nname = \"all\"\nmembers = [{ model = \"one\" }, { model = \"two\" }]\nreject_from = 0.9\n";
+
+#[test]
+fn a_fit_is_laid_over_what_the_config_says() {
+    let (settings, models) = (settings(ALL), models(&["one", "two"]));
+    let plain = Plan::build(&settings, &models).unwrap();
+    let plan = Plan::fitted(&settings, &models, &[shelved(|_| {})]).unwrap();
+    let panel = plan.panel(RouteIndex(0), 0).unwrap();
+    assert_eq!(panel.fusion.rule, crate::fusion::Rule::WeightedMean);
+    assert_eq!(panel.thresholds, config::Thresholds { reject_from: 0.5, pass_below: 0.25 });
+    assert_eq!(panel.members.iter().map(|member| member.weight).collect::<Vec<_>>(), [0.75, 0.25]);
+    assert!((panel.members[0].calibrated(0.9) - 0.75).abs() < 1e-12, "odds 9 become odds 3");
+    assert_eq!(panel.fit.as_ref().unwrap().sha256, "f".repeat(64));
+    assert_ne!(plan.hash, plain.hash, "the fit decides");
+    let other = Shelved { sha256: "e".repeat(64), ..shelved(|_| {}) };
+    assert_ne!(Plan::fitted(&settings, &models, &[other]).unwrap().hash, plan.hash);
+    assert_eq!(Plan::fitted(&settings, &models, &[]).unwrap().hash, plain.hash);
+}
+
+#[test]
+fn a_student_goes_before_its_teacher_whatever_their_seats() {
+    let first = |fit: &mut crate::models::fit::Fit| {
+        fit.method = crate::models::fit::Method::Cascade;
+        fit.cascade = Some(crate::models::fit::FittedCascade {
+            student: 1,
+            teacher: 0,
+            pass_below: 0.1,
+            reject_from: 0.8,
+            loss_bound: 0.02,
+            confidence: 0.95,
+            added: 0.01,
+            woken: 0.4,
+            tested: 300,
+        });
+    };
+    let plan = Plan::fitted(&settings(ALL), &models(&["one", "two"]), &[shelved(first)]).unwrap();
+    let panel = plan.panel(RouteIndex(0), 0).unwrap();
+    assert_eq!(panel.order, [vec![1], vec![0]]);
+    let (seat, sure) = panel.members[0].unless_sure.as_ref().unwrap();
+    assert_eq!((*seat, sure.of.as_str(), sure.pass_below, sure.reject_from), (1, "two", 0.1, 0.8));
+    assert!(panel.members[1].unless_sure.is_none());
+}
+
+#[test]
+fn a_fit_that_does_not_belong_is_refused_in_one_sentence() {
+    let name = |text: &str| Name::new(text).unwrap();
+    let told = |routes: &str, fit: Shelved| {
+        let told = Plan::fitted(&settings(routes), &models(&["one", "two"]), &[fit]).map(|_| ()).unwrap_err();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].ends_with(": fit again, or take it back with `kenpin fit --rollback`"), "{told:?}");
+        told[0].clone()
+    };
+    let other = told(ALL, shelved(|fit| fit.members[1].sha256 = "0".repeat(64)));
+    assert!(
+        other.starts_with("route all: fits/all.toml was made for model brightness with the SHA-256 00000")
+            && other.contains("on that seat is brightness with 9f4ce5f"),
+        "{other}"
+    );
+    assert!(told(ALL, shelved(|fit| fit.route = name("x"))).contains("this route, which the config does not have"));
+    let rung = told(ALL, shelved(|fit| fit.rung = Some(name("full"))));
+    assert!(rung.contains("is for rung full, the ladder of the config is [none]"), "{rung}");
+    let fewer = told("[[routes]]\nname = \"all\"\nmembers = [{ model = \"one\" }]\n", shelved(|_| {}));
+    assert!(fewer.contains("was made for 2 members, the panel has 1"), "{fewer}");
+    let silent = ALL.replace("{ model = \"two\" }", "{ model = \"two\", votes = false }");
+    assert!(told(&silent, shelved(|_| {})).contains("gives a weight to model brightness, which does not vote"));
+    let classes = format!("{ALL}fusion = {{ over = \"classes\" }}\n");
+    assert!(told(&classes, shelved(|_| {})).contains("the panel fuses something else"));
+    let ladder = "[[ladder]]\nrung = \"full\"\n[[ladder]]\nrung = \"nobody\"\n";
+    let laddered = format!("{ALL}rungs.nobody = {{ undecided = true }}\n{ladder}");
+    assert!(told(&laddered, shelved(|_| {})).contains("is for no rung, the ladder of the config is [full, nobody]"));
+    assert!(told(&laddered, shelved(|fit| fit.rung = Some(name("nobody")))).contains("no panel judges there"));
+}

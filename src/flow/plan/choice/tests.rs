@@ -15,7 +15,7 @@ fn plan(routes: Vec<(Vec<Condition>, bool)>) -> Plan {
     let panel = || {
         let fusion = Fusion { rule: Rule::Mean, over: Over::Defect, boxes: None };
         let thresholds = Thresholds { reject_from: 0.5, pass_below: 0.5 };
-        Station::Panel(Panel { members: Vec::new(), fusion, thresholds, deadline: None, order: Vec::new() })
+        Station::Panel(Panel { members: Vec::new(), fusion, thresholds, deadline: None, order: Vec::new(), fit: None })
     };
     let route = |(index, (when, by_gate_only))| Route {
         name: name(&format!("r{index}")),

@@ -7,7 +7,7 @@ use super::{AnswerMessage, FrameMessage, PartTimes, VERDICT, VerdictMessage, Vot
 use crate::clock::{self, Monotonic, milliseconds};
 use crate::flow::plan::{ModelIndex, Plan};
 use crate::flow::verdict::{Decision, Reason, Verdict, Vote};
-use crate::flow::{Answer, Part, Walked};
+use crate::flow::{Answer, Part, WalkEnd, Walked};
 use crate::name::Name;
 
 /// Who judges, into which journal, for which run.
@@ -60,6 +60,7 @@ pub fn compose(walked: &Walked, verdict: &Verdict, origin: &Origin, judged: Stam
         gates: walked.gates.iter().map(|answer| answer_message(answer, plan)).collect(),
         route: walked.path.iter().map(|route| plan.route(*route).name.clone()).collect(),
         rung: plan.rungs.get(part.rung).cloned(),
+        fit: fit(walked, plan),
         notes: part.notes.clone(),
         readings: part.readings.iter().map(|reading| (reading.sensor.clone(), reading.values.clone())).collect(),
         frames: frames(part, judged),
@@ -116,6 +117,7 @@ fn bare(
         gates: Vec::new(),
         route: Vec::new(),
         rung: None,
+        fit: None,
         notes: Vec::new(),
         readings: std::collections::BTreeMap::new(),
         frames: Vec::new(),
@@ -126,6 +128,13 @@ fn bare(
         milliseconds: None,
         degraded: Vec::new(),
     }
+}
+
+/// The fit of the panel that judged.
+fn fit(walked: &Walked, plan: &Plan) -> Option<String> {
+    let judged = walked.end == WalkEnd::Judged;
+    let panel = walked.path.last().filter(|_| judged).and_then(|&last| plan.panel(last, walked.part.rung))?;
+    panel.fit.as_ref().map(|fit| fit.sha256.clone())
 }
 
 fn frames(part: &Part, judged: Stamp) -> Vec<FrameMessage> {

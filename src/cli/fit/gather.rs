@@ -1,0 +1,97 @@
+//! The labelled parts of one route with what its members say of them.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+
+use super::scores::{self, Asked, voters};
+use super::{Args, Seat};
+use crate::cli::labelled::Labelled;
+use crate::cli::line;
+use crate::config::Settings;
+use crate::flow::plan::{self, Plan};
+use crate::learn::ensemble::Parts;
+use crate::models::catalogue::sha256_of;
+use crate::models::price::MeasuredSet;
+
+/// Two voting seats with one model file that look through one camera.
+pub(super) fn sits_twice(plan: &Plan, panel: &plan::Panel) -> Option<String> {
+    let seats: Vec<_> = voters(panel).map(|(_, member)| member).collect();
+    let same = |one: &plan::Member, other: &plan::Member| {
+        let file = |member: &plan::Member| plan.model(member.model).passport.file.sha256.clone();
+        file(one) == file(other) && one.camera == other.camera && one.crops == other.crops
+    };
+    let twin = seats.iter().enumerate().find_map(|(place, one)| {
+        let other = seats.iter().skip(place + 1).find(|other| same(one, other))?;
+        Some((&plan.model(one.model).passport, &plan.model(other.model).passport))
+    });
+    twin.map(|(one, other)| {
+        let (one, other, sha256) = (&one.name, &other.name, &one.file.sha256);
+        format!("{one} and {other} are one model file, {sha256}: a member counted twice is no ensemble")
+    })
+}
+
+/// What was gathered of the labelled parts.
+pub(super) struct Gathered {
+    pub(super) parts: Parts,
+    pub(super) labels: MeasuredSet,
+    /// Labelled parts that are not among `parts`.
+    pub(super) left_out: usize,
+}
+
+/// The scores of the members on the parts that the route judges.
+pub(super) fn gather(
+    args: &Args,
+    settings: &Settings,
+    bare: &Settings,
+    plan: &Arc<Plan>,
+    seat: &Seat<'_>,
+    rung: usize,
+    set: &[Labelled],
+) -> anyhow::Result<Gathered> {
+    let hashes = scores::hashes(set)?;
+    let truth = |labelled: &Labelled| if labelled.defective { "defective" } else { "good" };
+    let lines = hashes.iter().zip(set).map(|(hash, labelled)| format!("{hash} {}\n", truth(labelled)));
+    let labels = MeasuredSet {
+        path: args.labelled.clone().unwrap_or_default(),
+        sha256: sha256_of(lines.collect::<String>().as_bytes()),
+        parts: set.len(),
+        defective: set.iter().filter(|labelled| labelled.defective).count(),
+    };
+    let (kept, members): (Vec<usize>, Vec<Vec<f64>>) = if let Some(path) = &args.scores {
+        ((0..set.len()).collect(), scores::out_of_fold(path, set, plan, seat.panel)?)
+    } else {
+        let camera = line::camera(args.camera.as_ref(), &args.config, settings)?;
+        let said = Asked { settings: bare, plan, camera: &camera, rung, state: &args.state }.ask(set, &hashes)?;
+        let of_route = |place: &usize| said[*place].as_ref().is_some_and(|(route, _)| route == seat.route.as_str());
+        let kept: Vec<usize> = (0..set.len()).filter(of_route).collect();
+        let member = |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.1.get(at).copied()).collect();
+        let members = (0..voters(seat.panel).count()).map(member).collect();
+        (kept, members)
+    };
+    ensure!(!kept.is_empty(), "route {} judges none of the {} labelled parts", seat.route, set.len());
+    let name = |(_, member): (usize, &plan::Member)| plan.model(member.model).passport.name.to_string();
+    let parts = Parts {
+        names: voters(seat.panel).map(name).collect(),
+        members,
+        defective: kept.iter().map(|&place| set[place].defective).collect(),
+        groups: batches(set, &kept)?,
+    };
+    Ok(Gathered { left_out: set.len() - parts.len(), parts, labels })
+}
+
+/// The batch of each part as a number; `None` where the list names none.
+fn batches(set: &[Labelled], kept: &[usize]) -> anyhow::Result<Option<Vec<usize>>> {
+    let told: Vec<Option<&str>> = kept.iter().map(|&place| set[place].batch.as_deref()).collect();
+    if told.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let mut known: Vec<&str> = told.iter().copied().flatten().collect();
+    known.sort_unstable();
+    known.dedup();
+    let number = |(batch, &place): (Option<&str>, &usize)| {
+        let batch = batch.with_context(|| format!("{} has no batch, others have", set[place].image.display()))?;
+        known.binary_search(&batch).ok().context("a batch was lost")
+    };
+    told.iter().copied().zip(kept).map(number).collect::<anyhow::Result<Vec<usize>>>().map(Some)
+}

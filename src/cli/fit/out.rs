@@ -1,0 +1,122 @@
+//! What `kenpin fit` prints: the evidence in a table, then what was fitted and what is promised of it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::config::Thresholds;
+use crate::fusion::calibrator::Calibrator;
+use crate::models::fit::{Evidence, Fit, FittedMember, Promise, Ranked};
+
+/// What is printed as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// The file; `None` where nothing was written.
+    pub(super) written: Option<PathBuf>,
+    /// Why nothing was written.
+    pub(super) not_written: Option<String>,
+    /// Labelled parts that were not used: of other routes, or told as left out.
+    pub(super) left_out: usize,
+    pub(super) fit: Fit,
+}
+
+/// The same for people.
+pub(super) fn text(report: &Report) -> String {
+    let fit = &report.fit;
+    let mut text = table(&fit.evidence).to_string();
+    for line in lines(report, fit) {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "\n{line}");
+    }
+    text
+}
+
+fn table(evidence: &Evidence) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let parts = format!("{} parts, {} defective", evidence.parts, evidence.defective);
+    table.set_header([&parts, "ROC AUC (95 % interval)", "average precision", "log loss"]);
+    let several = evidence.members.len() > 1 && evidence.control.is_some();
+    let methods = evidence.methods.iter().filter(|_| several);
+    for Ranked { name, log_loss, average_precision, auc } in
+        evidence.members.iter().chain(methods).chain([&evidence.fused])
+    {
+        let area = format!("{:.4} ({:.4} to {:.4})", auc.value, auc.low, auc.high);
+        table.add_row([name.clone(), area, format!("{average_precision:.4}"), format!("{log_loss:.4}")]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn lines(report: &Report, fit: &Fit) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(control) = &fit.evidence.control {
+        let (name, test) = (&control.name, control.delong);
+        let test = test.map_or_else(String::new, |test| format!(" ({:+.4}, DeLong p {:.4})", test.difference, test.p));
+        let how = match (control.beaten, control.significant) {
+            (_, true) => "beaten",
+            (true, false) => "not beaten: the difference could be chance",
+            (false, _) => "not beaten",
+        };
+        lines.push(format!("control: {name}, the best member, is {how}{test}"));
+    }
+    lines.push(format!("method: {}", fit.method.as_str()));
+    lines.extend(fit.members.iter().map(member));
+    if let Some(stacking) = &fit.stacking {
+        let weights: Vec<String> = stacking.weights.iter().map(|weight| format!("{weight:.4}")).collect();
+        lines.push(format!("stacking: intercept {:.4}, weights {}", stacking.intercept, weights.join(", ")));
+    }
+    let Thresholds { reject_from, pass_below } = fit.thresholds;
+    lines.push(format!("thresholds: pass below {pass_below:.4}, reject from {reject_from:.4}"));
+    lines.push(promise(&fit.promise));
+    if let Some(cascade) = &fit.cascade {
+        let percent = |share: f64| 100.0 * share;
+        lines.push(format!(
+            "cascade: the student passes below {:.4} and rejects from {:.4}; it woke the teacher for {:.1} % of {} tested parts \
+             and added {:.4} false rejects a part, at most {} with {} % confidence",
+            cascade.pass_below,
+            cascade.reject_from,
+            percent(cascade.woken),
+            cascade.tested,
+            cascade.added,
+            cascade.loss_bound,
+            percent(cascade.confidence)
+        ));
+    }
+    if report.left_out > 0 {
+        lines.push(format!("not used: {} labelled parts, of other routes or left out", report.left_out));
+    }
+    lines.extend(report.not_written.as_ref().map(|why| format!("not written: {why}")));
+    lines.extend(report.written.as_ref().map(|path| format!("fit {} is in {}", fit.number, path.display())));
+    lines
+}
+
+fn member(FittedMember { model, weight, calibrator, .. }: &FittedMember) -> String {
+    let map = match calibrator {
+        Calibrator::None => "taken as it is".to_owned(),
+        Calibrator::Temperature { slope } => format!("temperature {:.4}", 1.0 / slope),
+        Calibrator::Platt { slope, intercept } => format!("Platt, slope {slope:.4}, intercept {intercept:.4}"),
+        Calibrator::Beta { a, b, c } => format!("beta, a {a:.4}, b {b:.4}, c {c:.4}"),
+        Calibrator::Isotonic { scores, .. } => format!("isotonic, {} points", scores.len()),
+    };
+    let idle = if *weight > 0.0 { "" } else { "; it has no weight: the route could do without it" };
+    format!("  {model}: weight {weight:.4}, {map}{idle}")
+}
+
+fn promise(promise: &Promise) -> String {
+    match promise {
+        Promise::Cost { escape_cost } => format!("chosen for: an escape costs {escape_cost} false rejects"),
+        Promise::EscapeBound { bound, confidence, defective, escaped, undecided, false_rejects } => format!(
+            "promised: at most {} % of defective parts pass, with {} % confidence; of {defective} that nothing was fitted to \
+             {escaped} passed, {:.1} % of all stayed undecided, {:.1} % of the good ones were rejected",
+            100.0 * bound,
+            100.0 * confidence,
+            100.0 * undecided,
+            100.0 * false_rejects
+        ),
+    }
+}

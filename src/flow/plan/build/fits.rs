@@ -1,0 +1,123 @@
+//! Lays fits over the panels of a plan. A fit that was made for other models, or for a panel that is not there, is told and
+//! never judges.
+
+use crate::config;
+use crate::flow::plan::{Fitted, Panel, Route, Station, StudentFirst};
+use crate::fusion::{Over, Rule};
+use crate::models::fit::shelf::Shelved;
+use crate::models::fit::{Fit, FittedMember, Method};
+use crate::models::passport::Model;
+use crate::name::Name;
+
+use super::super::Member;
+use super::Builder;
+use super::seats::order;
+
+impl Builder<'_> {
+    /// Lays every fit over the panel it is for; one sentence for each that belongs to none.
+    pub(super) fn lay(&mut self, routes: &mut [Route], fits: &[Shelved]) {
+        for Shelved { path, sha256, fit } in fits {
+            let laid = self.panel_of(routes, fit).and_then(|panel| self.lay_one(panel, fit, sha256));
+            if let Err(why) = laid {
+                let path = path.display();
+                self.findings.push(format!(
+                    "route {}: {path} {why}: fit again, or take it back with `kenpin fit --rollback`",
+                    fit.route
+                ));
+            }
+        }
+    }
+
+    /// The panel a fit is for.
+    fn panel_of<'r>(&self, routes: &'r mut [Route], fit: &Fit) -> Result<&'r mut Panel, String> {
+        let route = routes.iter_mut().find(|route| route.name == fit.route);
+        let route = route.ok_or("is a fit for this route, which the config does not have")?;
+        let ladder: Vec<&Name> = self.settings.ladder.iter().map(|rung| &rung.name).collect();
+        let place = match &fit.rung {
+            None if ladder.is_empty() => Some(0),
+            None => None,
+            Some(rung) => ladder.iter().position(|known| *known == rung),
+        };
+        let place = place.ok_or_else(|| {
+            let seen = fit.rung.as_ref().map_or_else(|| "no rung".to_owned(), |rung| format!("rung {rung}"));
+            format!("is for {seen}, the ladder of the config is [{}]", super::listed(ladder))
+        })?;
+        let panel = match (&mut route.station, place.checked_sub(1)) {
+            (Station::Panel(panel), None) => Some(panel),
+            (Station::Panel(_), Some(below)) => route.lighter.get_mut(below).and_then(Option::as_mut),
+            (Station::Gate(_) | Station::Read(_), _) => None,
+        };
+        panel.ok_or_else(|| "is a fit, but no panel judges there".into())
+    }
+
+    fn lay_one(&self, panel: &mut Panel, fit: &Fit, sha256: &str) -> Result<(), String> {
+        if panel.members.len() != fit.members.len() {
+            let (seen, wanted) = (fit.members.len(), panel.members.len());
+            return Err(format!("was made for {seen} members, the panel has {wanted}"));
+        }
+        if panel.fusion.over != Over::Defect {
+            return Err("is a fit over scores of defects, the panel fuses something else".into());
+        }
+        for (member, fitted) in panel.members.iter().zip(&fit.members) {
+            self.belongs(member, fitted)?;
+        }
+        for (member, FittedMember { weight, calibrator, .. }) in panel.members.iter_mut().zip(&fit.members) {
+            member.fitted = Some(calibrator.clone());
+            member.votes = *weight > 0.0;
+            if member.votes {
+                member.weight = *weight;
+            }
+        }
+        panel.fusion.rule = match fit.method {
+            Method::WeightedMean => Rule::WeightedMean,
+            Method::Maximum | Method::Cascade => Rule::Maximum,
+            Method::Single | Method::Mean | Method::Stacking => Rule::Mean,
+        };
+        panel.thresholds = fit.thresholds;
+        let student_first = fit.cascade.as_ref().map(|cascade| StudentFirst {
+            student: cascade.student,
+            teacher: cascade.teacher,
+            bounds: cascade.bounds(),
+        });
+        if let Some(first) = student_first {
+            self.put_first(panel, first)?;
+        }
+        panel.fit = Some(Fitted { sha256: sha256.to_owned(), stacking: fit.stacking.clone(), student_first });
+        Ok(())
+    }
+
+    /// Whether a seat is the one that was fitted: the same model file, and a vote where one was fitted.
+    fn belongs(&self, member: &Member, fitted: &FittedMember) -> Result<(), String> {
+        let model: Option<&Model> = self.models.values().nth(member.model.get()).map(AsRef::as_ref);
+        let Some(passport) = model.map(|model| &model.passport) else {
+            return Err("is for no model of this plan".into());
+        };
+        let (name, seen, wanted) = (&passport.name, &fitted.sha256, &passport.file.sha256);
+        if seen != wanted {
+            let of = &fitted.model;
+            return Err(format!(
+                "was made for model {of} with the SHA-256 {seen}; on that seat is {name} with {wanted}"
+            ));
+        }
+        if fitted.weight > 0.0 && !member.votes {
+            return Err(format!("gives a weight to model {name}, which does not vote"));
+        }
+        Ok(())
+    }
+
+    /// The teacher is asked after the student, and only where that one is not sure.
+    fn put_first(&self, panel: &mut Panel, first: StudentFirst) -> Result<(), String> {
+        let name = |seat: usize| {
+            let model = panel.members.get(seat).map(|member| member.model.get());
+            model.and_then(|model| self.models.keys().nth(model)).cloned()
+        };
+        let of = name(first.student).ok_or("names a student without a seat")?;
+        let config::Thresholds { reject_from, pass_below } = first.bounds;
+        let sure = config::UnlessSure { of, pass_below, reject_from };
+        for (seat, member) in panel.members.iter_mut().enumerate() {
+            member.unless_sure = (seat == first.teacher).then(|| (first.student, sure.clone()));
+        }
+        panel.order = order(&panel.members).ok_or("makes student and teacher wait for each other")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! The ensemble: how the members of a panel become one score, and whether that is worth more than the best of them. Pure, and
+//! seeded.
+//!
+//! Nested cross-validation: every figure of the ensemble comes from parts that no part of it was fitted to, the choice among
+//! calibrations and methods included. The control is the best single member on the same parts.
+
+use super::bootstrap::estimate;
+use super::calibrate::{Chosen, Owned, Sample, choose, log_loss};
+use super::compare::delong;
+use super::folds::folds;
+use super::scored::Scored;
+use super::stack::stack;
+use super::weights::simplex;
+use crate::fusion::calibrator::Calibrator;
+use crate::fusion::stacking::Stacking;
+use crate::models::fit::{Control, Evidence, Method, Ranked};
+
+/// Folds of the inner and of the outer cross-validation.
+pub const FOLDS: usize = 5;
+
+/// Where the random numbers of the folds begin.
+const SEED: u64 = 0x6669_7473;
+
+/// An ensemble is better than the control from this p value of DeLong's test down.
+const SIGNIFICANT: f64 = 0.05;
+
+/// The parts of a panel, each with a score of every member.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// What the members are called.
+    pub names: Vec<String>,
+    /// For each member its score, 0 to 1, for each part.
+    pub members: Vec<Vec<f64>>,
+    /// Whether each part is really defective.
+    pub defective: Vec<bool>,
+    /// The batch each part belongs to, where that is known: a number from 0 on.
+    pub groups: Option<Vec<usize>>,
+}
+
+impl Parts {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.defective.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.defective.is_empty()
+    }
+
+    /// The parts at these places.
+    #[must_use]
+    pub fn at(&self, places: &[usize]) -> Self {
+        let member = |scores: &Vec<f64>| places.iter().map(|&place| scores[place]).collect();
+        Self {
+            names: self.names.clone(),
+            members: self.members.iter().map(member).collect(),
+            defective: places.iter().map(|&place| self.defective[place]).collect(),
+            groups: self.groups.as_ref().map(|groups| places.iter().map(|&place| groups[place]).collect()),
+        }
+    }
+
+    /// What every member says of one part.
+    #[must_use]
+    pub fn said(&self, place: usize) -> Vec<f64> {
+        self.members.iter().map(|scores| scores[place]).collect()
+    }
+
+    /// Splits the parts in so many folds, as evenly as can be.
+    ///
+    /// # Errors
+    /// As [`folds`].
+    pub fn folds(&self, count: usize) -> Result<Vec<usize>, String> {
+        folds(&self.defective, self.groups.as_deref(), count, SEED)
+    }
+
+    /// Two members that say the same of every part: one counted twice is no ensemble.
+    #[must_use]
+    pub fn twins(&self) -> Option<(&str, &str)> {
+        let same =
+            |one: &[f64], other: &[f64]| one.iter().zip(other).all(|(one, other)| one.to_bits() == other.to_bits());
+        self.members.iter().enumerate().find_map(|(place, one)| {
+            let twin = self.members.iter().skip(place + 1).position(|other| same(one, other))? + place + 1;
+            Some((self.names[place].as_str(), self.names[twin].as_str()))
+        })
+    }
+}
+
+/// Members that have been made one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fused {
+    /// How.
+    pub method: Method,
+    /// What each member's score is worth; as it is where they are stacked.
+    pub calibrators: Vec<Calibrator>,
+    /// The weight of each member in a weighted mean, at least 0 with sum 1; all alike for the other methods.
+    pub weights: Vec<f64>,
+    /// The regression, where they are stacked.
+    pub stacking: Option<Stacking>,
+}
+
+impl Fused {
+    /// One score, 0 to 1, of what each member says.
+    #[must_use]
+    pub fn score(&self, said: &[f64]) -> f64 {
+        let calibrated = || self.calibrators.iter().zip(said).map(|(map, score)| map.apply(*score));
+        let mean = || calibrated().zip(&self.weights).map(|(score, weight)| score * weight).sum::<f64>();
+        match (self.method, &self.stacking) {
+            (Method::Stacking, Some(stacking)) => stacking.apply(said).unwrap_or_default(),
+            (Method::Maximum, _) => calibrated().fold(0.0, f64::max),
+            _ => mean().clamp(0.0, 1.0),
+        }
+    }
+}
+
+/// An ensemble of every method over the same parts, with its log loss on parts it was not fitted to; and the best of them.
+struct Learned {
+    all: Vec<(Fused, f64)>,
+    best: usize,
+}
+
+/// Fits every method; the best is that of the least cross-validated log loss.
+fn learn(parts: &Parts) -> Result<Learned, String> {
+    let held = parts.folds(FOLDS)?;
+    let ones = vec![1.0; parts.len()];
+    let sample = |scores| Sample { scores, defective: &parts.defective, weights: &ones };
+    let chosen: Vec<Chosen> = parts.members.iter().map(|scores| choose(&sample(scores), &held)).collect();
+    let crossed = Parts { members: chosen.iter().map(|chosen| chosen.crossed.clone()).collect(), ..parts.clone() };
+    let maps: Vec<Calibrator> = chosen.into_iter().map(|chosen| chosen.map).collect();
+    let methods: &[Method] = if parts.members.len() == 1 { &[Method::Single] } else { &Method::ENSEMBLES };
+    let mut all = Vec::new();
+    for &method in methods {
+        // Stacking calibrates by itself, the others join what each member is worth.
+        let given = if method == Method::Stacking { parts } else { &crossed };
+        let mut scores = vec![0.0; parts.len()];
+        for fold in 0..FOLDS {
+            let rest: Vec<usize> = (0..parts.len()).filter(|&place| held[place] != fold).collect();
+            let fused = join(method, &given.at(&rest), as_they_are(parts.members.len()))?;
+            for place in (0..parts.len()).filter(|&place| held[place] == fold) {
+                scores[place] = fused.score(&given.said(place));
+            }
+        }
+        let loss = log_loss(&Sample { scores: &scores, defective: &parts.defective, weights: &ones });
+        let fused =
+            join(method, given, if method == Method::Stacking { as_they_are(maps.len()) } else { maps.clone() })?;
+        all.push((fused, loss));
+    }
+    let order = |a: &usize, b: &usize| all[*a].1.total_cmp(&all[*b].1);
+    let best = (0..all.len()).min_by(order).ok_or("a panel without members cannot be fitted")?;
+    Ok(Learned { all, best })
+}
+
+fn as_they_are(members: usize) -> Vec<Calibrator> {
+    vec![Calibrator::None; members]
+}
+
+/// Joins members by a method, fitting what it has to fit to `given`.
+fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<Fused, String> {
+    let ones = vec![1.0; given.len()];
+    let alike = || vec![1.0 / f64::from(u32::try_from(given.members.len()).unwrap_or(u32::MAX)); given.members.len()];
+    let (mut weights, mut stacking) = (alike(), None);
+    match method {
+        Method::WeightedMean => weights = simplex(&given.members, &given.defective, &ones),
+        Method::Stacking => {
+            let members: Vec<&[f64]> = given.members.iter().map(Vec::as_slice).collect();
+            stacking = Some(stack(&members, &given.defective, &ones)?);
+        }
+        Method::Single | Method::Mean | Method::Maximum | Method::Cascade => {}
+    }
+    Ok(Fused { method, calibrators, weights, stacking })
+}
+
+/// Fits the panel to all of the parts: calibrations, method, weights.
+///
+/// # Errors
+/// One sentence when there are too few parts of a kind for the folds.
+pub fn fit(parts: &Parts) -> Result<Fused, String> {
+    let Learned { mut all, best } = learn(parts)?;
+    Ok(all.swap_remove(best).0)
+}
+
+/// What the members and their ensemble are worth, by nested cross-validation; and the fused score of each part by folds that did
+/// not hold it.
+///
+/// # Errors
+/// As [`fit`].
+pub fn evidence(parts: &Parts) -> Result<(Evidence, Vec<f64>), String> {
+    let held = parts.folds(FOLDS)?;
+    let mut fused = vec![0.0; parts.len()];
+    let mut by_method: Vec<(Method, Vec<f64>)> = Vec::new();
+    for fold in 0..FOLDS {
+        let rest: Vec<usize> = (0..parts.len()).filter(|&place| held[place] != fold).collect();
+        let Learned { all, best } = learn(&parts.at(&rest))?;
+        for (of, (ensemble, _)) in all.iter().enumerate() {
+            if by_method.len() <= of {
+                by_method.push((ensemble.method, vec![0.0; parts.len()]));
+            }
+            for place in (0..parts.len()).filter(|&place| held[place] == fold) {
+                let score = ensemble.score(&parts.said(place));
+                by_method[of].1[place] = score;
+                if of == best {
+                    fused[place] = score;
+                }
+            }
+        }
+    }
+    let ranked = |name: &str, scores: &[f64]| ranked(name, scores, &parts.defective);
+    let members: Vec<Ranked> =
+        parts.names.iter().zip(&parts.members).map(|(name, scores)| ranked(name, scores)).collect::<Result<_, _>>()?;
+    let methods = by_method.iter().map(|(method, scores)| ranked(method.as_str(), scores)).collect::<Result<_, _>>()?;
+    let fused_ranked = ranked("fused", &fused)?;
+    let control = if parts.members.len() > 1 { control(parts, &members, &fused, &fused_ranked) } else { None };
+    let defective = parts.defective.iter().filter(|is| **is).count();
+    let evidence =
+        Evidence { parts: parts.len(), defective, folds: FOLDS, members, methods, fused: fused_ranked, control };
+    Ok((evidence, fused))
+}
+
+/// The best single member, held against the ensemble.
+fn control(parts: &Parts, members: &[Ranked], fused: &[f64], ranked: &Ranked) -> Option<Control> {
+    let order = |a: &usize, b: &usize| members[*a].auc.value.total_cmp(&members[*b].auc.value);
+    // Of equals the first.
+    let best = (0..members.len()).rev().max_by(order)?;
+    let delong = delong(&parts.defective, fused, &parts.members[best]);
+    let beaten = ranked.auc.value > members[best].auc.value;
+    let significant = beaten && delong.is_some_and(|test| test.p < SIGNIFICANT);
+    Some(Control { name: members[best].name.clone(), auc: members[best].auc, delong, beaten, significant })
+}
+
+/// How well scores rank and how well they are calibrated.
+fn ranked(name: &str, scores: &[f64], defective: &[bool]) -> Result<Ranked, String> {
+    let scored = Scored::new(defective, scores)?;
+    let whole = vec![1; scores.len()];
+    let ones = vec![1.0; scores.len()];
+    Ok(Ranked {
+        name: name.into(),
+        auc: estimate(defective, |drawn| scored.auc(drawn)),
+        average_precision: scored.average_precision(&whole),
+        log_loss: log_loss(&Sample { scores, defective, weights: &ones }),
+    })
+}
+
+/// The fused scores of parts, with their truth, for choosing thresholds.
+#[must_use]
+pub fn scores(fused: &Fused, parts: &Parts) -> Owned {
+    let scores = (0..parts.len()).map(|place| fused.score(&parts.said(place))).collect();
+    Owned::new(scores, parts.defective.clone())
+}
+
+#[cfg(test)]
+mod tests;

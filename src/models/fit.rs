@@ -1,0 +1,340 @@
+//! The fit of a panel: what `kenpin fit` learned from labelled parts for one route on one rung, with its evidence.
+//!
+//! A passport is immutable and holds for a model; a fit holds for a panel of models, which it names by the hashes of their
+//! files. It lies in a folder of fits as `<route>.toml`, or `<route>~<rung>.toml` where there is a ladder, and is laid over
+//! the route's own values when the plan is built, see [`crate::flow::plan`]. Promises that a reader sees the old fit or the
+//! new one, never a part of either, and that the one before can be had back to the last byte, see [`shelf`].
+
+pub mod shelf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::price::{DeLong, Estimate, MeasuredSet};
+use crate::config::Thresholds;
+use crate::fusion::calibrator::Calibrator;
+use crate::fusion::stacking::Stacking;
+use crate::name::Name;
+
+/// The schema this build writes and reads.
+pub const SCHEMA: &str = "kenpin.fit/1";
+
+/// The folder of the fits inside the state directory.
+pub const FOLDER: &str = "fits";
+
+/// What was learned for the panel of one route on one rung.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fit {
+    /// The version of this file's form, `kenpin.fit/1`.
+    pub schema: String,
+    /// The version of Kenpin that fitted.
+    pub kenpin: String,
+    /// When it was fitted, in UTC.
+    #[schemars(with = "String")]
+    pub fitted: jiff::Timestamp,
+    /// From 1; each fit of a panel has the next number.
+    #[schemars(range(min = 1))]
+    pub number: u32,
+    /// The route.
+    pub route: Name,
+    /// The rung of the ladder; absent where there is no ladder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<Name>,
+    /// How the members' scores become one.
+    pub method: Method,
+    /// Where that score becomes a decision; of a cascade: the teacher's own score.
+    pub thresholds: Thresholds,
+    /// What the thresholds were chosen for.
+    pub promise: Promise,
+    /// The members, in the order of the panel.
+    pub members: Vec<FittedMember>,
+    /// The regression, with the method `stacking`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stacking: Option<Stacking>,
+    /// When the teacher sleeps, with the method `cascade`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cascade: Option<FittedCascade>,
+    /// The labelled parts it was fitted to.
+    pub labels: MeasuredSet,
+    /// Where the scores come from: `models` where the panel itself was asked, else the file they were read from.
+    pub scores: String,
+    /// What members and ensemble are worth on these parts.
+    pub evidence: Evidence,
+}
+
+/// How scores become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// There is one member only.
+    Single,
+    /// The mean of the calibrated scores.
+    Mean,
+    /// Their weighted mean.
+    WeightedMean,
+    /// The greatest of them.
+    Maximum,
+    /// A logistic regression over the scores as they are.
+    Stacking,
+    /// The student's score where it is sure, else the teacher's.
+    Cascade,
+}
+
+impl Method {
+    /// The methods that make several members one, the plainest first.
+    pub const ENSEMBLES: [Self; 4] = [Self::Mean, Self::WeightedMean, Self::Maximum, Self::Stacking];
+
+    /// Its name in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Mean => "mean",
+            Self::WeightedMean => "weighted mean",
+            Self::Maximum => "maximum",
+            Self::Stacking => "stacking",
+            Self::Cascade => "cascade",
+        }
+    }
+}
+
+/// A member of the panel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FittedMember {
+    /// The name in the model's passport.
+    pub model: Name,
+    /// SHA-256 of the model file: a panel with another one is refused.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+    /// Its weight, at least 0; 0 for one that does not vote.
+    #[schemars(range(min = 0.0))]
+    pub weight: f64,
+    /// What its score is worth.
+    pub calibrator: Calibrator,
+}
+
+/// What thresholds were chosen for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Promise {
+    /// That mistakes cost least on the parts that were fitted to.
+    Cost {
+        /// What an escape costs, in false rejects.
+        escape_cost: f64,
+    },
+    /// That at most a share of the defective parts passes.
+    EscapeBound {
+        /// The share.
+        bound: f64,
+        /// The confidence over the draw of the calibration parts.
+        confidence: f64,
+        /// Defective parts that nothing was fitted to, on which it was tested.
+        defective: usize,
+        /// Those of them that pass.
+        escaped: usize,
+        /// The share of the calibration parts that stay undecided.
+        undecided: f64,
+        /// The share of the good calibration parts that are rejected.
+        false_rejects: f64,
+    },
+}
+
+/// When the teacher sleeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FittedCascade {
+    /// The seat of the student, from 0.
+    pub student: usize,
+    /// The seat of the teacher.
+    pub teacher: usize,
+    /// The student's score, as the model gives it, below which the part passes without the teacher.
+    pub pass_below: f64,
+    /// The student's score from which the part is rejected without the teacher; 2 where the student never rejects.
+    pub reject_from: f64,
+    /// The greatest expected cost a part, in false rejects, that the student may add to the teacher's own.
+    pub loss_bound: f64,
+    /// The confidence over the draw of the calibration parts.
+    pub confidence: f64,
+    /// The mean cost that it added on them.
+    pub added: f64,
+    /// The share of them that woke the teacher.
+    pub woken: f64,
+    /// How many they were.
+    pub tested: usize,
+}
+
+/// What members and ensemble are worth on labelled parts; figures of an ensemble by nested cross-validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// How many parts.
+    pub parts: usize,
+    /// Those of them that are defective.
+    pub defective: usize,
+    /// The folds of the outer and of the inner cross-validation.
+    pub folds: usize,
+    /// Each member by itself, with its score as the model gives it.
+    pub members: Vec<Ranked>,
+    /// Each method by itself.
+    pub methods: Vec<Ranked>,
+    /// The whole procedure: in each fold the method that was best on the others.
+    pub fused: Ranked,
+    /// The best single member against that; absent for a panel of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
+}
+
+/// How well one score ranks parts and says how sure it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ranked {
+    /// Whose score.
+    pub name: String,
+    /// The mean of -ln(chance of what the part is), in nats.
+    pub log_loss: f64,
+    /// Average precision.
+    pub average_precision: f64,
+    /// The area under the ROC curve, with its 95 % bootstrap interval.
+    pub auc: Estimate,
+}
+
+/// The best single member, held against the ensemble.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// The member.
+    pub name: String,
+    /// Whether the ensemble's area is greater.
+    pub beaten: bool,
+    /// Whether it is greater with p < 0.05 by DeLong's test.
+    pub significant: bool,
+    /// The member's area.
+    pub auc: Estimate,
+    /// The ensemble's area less the member's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delong: Option<DeLong>,
+}
+
+impl Fit {
+    /// What is wrong with the numbers, in one sentence.
+    ///
+    /// # Errors
+    /// The first number that is out of its range, or a part that the method wants and the file lacks.
+    pub fn check(&self) -> Result<(), String> {
+        let Thresholds { reject_from, pass_below } = self.thresholds;
+        let share = |number: f64| (0.0..=1.0).contains(&number);
+        if !share(reject_from) || !share(pass_below) || pass_below > reject_from {
+            return Err(format!(
+                "its thresholds are {pass_below} and {reject_from}, want 0 <= pass_below <= reject_from <= 1"
+            ));
+        }
+        for FittedMember { model, weight, calibrator, .. } in &self.members {
+            if !(weight.is_finite() && *weight >= 0.0) {
+                return Err(format!("the weight of {model} is {weight}, want a finite number from 0"));
+            }
+            if !calibrator.is_sound() {
+                return Err(format!("the calibrator of {model} is {calibrator:?}, which is none that rises"));
+            }
+        }
+        if self.members.iter().all(|member| member.weight <= 0.0) {
+            return Err("no member has a weight above 0".into());
+        }
+        let (members, voters) = (self.members.len(), self.members.iter().filter(|member| member.weight > 0.0).count());
+        let stacks = self.stacking.as_ref().map(|stacking| stacking.is_sound(voters));
+        if stacks != (self.method == Method::Stacking).then_some(true) {
+            return Err(format!(
+                "`stacking` belongs to the method stacking, with a finite weight for each of {voters} voters"
+            ));
+        }
+        let cascades = self.cascade.as_ref().map(|cascade| cascade.is_sound(members) && voters == members);
+        if cascades != (self.method == Method::Cascade).then_some(true) {
+            return Err(
+                "`cascade` belongs to the method cascade: two members, one the student, the other the teacher".into()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl FittedCascade {
+    fn is_sound(&self, members: usize) -> bool {
+        let seats = self.student < 2 && self.teacher < 2 && self.student != self.teacher;
+        let ordered = self.pass_below >= 0.0 && self.pass_below <= self.reject_from && self.reject_from.is_finite();
+        members == 2 && seats && ordered
+    }
+
+    /// The bounds of the student's score.
+    #[must_use]
+    pub const fn bounds(&self) -> Thresholds {
+        Thresholds { reject_from: self.reject_from, pass_below: self.pass_below }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::models::price::DeLong;
+
+    /// A fit of the route `all` with two members, with everything in it that the method wants.
+    pub(crate) fn fit(number: u32) -> Fit {
+        let name = |text: &str| Name::new(text).unwrap();
+        let estimate = Estimate { value: 0.9, low: 0.875, high: 0.925 };
+        let ranked = |name: &str| Ranked { name: name.into(), log_loss: 0.5, average_precision: 0.75, auc: estimate };
+        let member = |model: &str, weight, calibrator| FittedMember {
+            model: name(model),
+            sha256: "9f4ce5f9f4e25096145807d5cf60a82bdde3b91f809ee1a5c36a58888f92dbd5".into(),
+            weight,
+            calibrator,
+        };
+        let delong = Some(DeLong { difference: 0.02, standard_error: 0.005, p: 0.0001 });
+        let control = Control { name: "one".into(), auc: estimate, delong, beaten: true, significant: true };
+        Fit {
+            schema: SCHEMA.into(),
+            kenpin: "0.1.0".into(),
+            fitted: "2026-11-25T12:00:00Z".parse().unwrap(),
+            number,
+            route: name("all"),
+            rung: None,
+            method: Method::WeightedMean,
+            thresholds: Thresholds { reject_from: 0.5, pass_below: 0.25 },
+            promise: Promise::Cost { escape_cost: 10.0 },
+            members: vec![
+                member("brightness", 0.75, Calibrator::Platt { slope: 0.5, intercept: 0.0 }),
+                member("brightness", 0.25, Calibrator::None),
+            ],
+            stacking: None,
+            cascade: None,
+            labels: MeasuredSet { path: "set".into(), sha256: "2".repeat(64), parts: 20, defective: 8 },
+            scores: "models".into(),
+            evidence: Evidence {
+                parts: 20,
+                defective: 8,
+                folds: 5,
+                members: vec![ranked("one"), ranked("two")],
+                methods: vec![ranked("mean")],
+                fused: ranked("fused"),
+                control: Some(control),
+            },
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_their_range_are_told() {
+        let told = |change: fn(&mut Fit)| {
+            let mut fit = fit(1);
+            change(&mut fit);
+            fit.check().unwrap_err()
+        };
+        assert_eq!(fit(1).check(), Ok(()));
+        assert!(told(|fit| fit.thresholds.reject_from = 1.5).starts_with("its thresholds are 0.25 and 1.5"));
+        assert!(told(|fit| fit.members[0].weight = f64::NAN).starts_with("the weight of brightness is NaN"));
+        assert!(told(|fit| fit.members.iter_mut().for_each(|member| member.weight = 0.0)).starts_with("no member has"));
+        assert!(
+            told(|fit| fit.members[1].calibrator = Calibrator::Temperature { slope: -1.0 }).contains("none that rises")
+        );
+        assert!(told(|fit| fit.method = Method::Stacking).starts_with("`stacking` belongs"));
+        assert!(told(|fit| fit.method = Method::Cascade).starts_with("`cascade` belongs"));
+    }
+}
