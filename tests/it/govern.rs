@@ -56,15 +56,17 @@ async fn heat_changes_the_rung_and_loses_no_part() {
         let rungs: Vec<String> = rungs.iter().map(ToString::to_string).collect();
         move |messages: &[Value]| story(messages) == rungs
     };
-    governor.wait(GOVERNOR, "the heaviest rung, for it is cool", told(&["student", "full"]));
+    governor.wait(GOVERNOR, "the heaviest rung, for it is cool", told(&["full"]));
     fake.set(&hot).unwrap();
-    governor.wait(GOVERNOR, "the lightest rung, for it is throttled", told(&["student", "full", "nobody"]));
+    governor.wait(GOVERNOR, "the lightest rung, for it is throttled", |messages| {
+        story(messages).last().is_some_and(|rung| rung == "nobody")
+    });
     fake.set(&cool).unwrap();
     let messages = governor.wait(GOVERNOR, "the heaviest again", |messages| {
-        story(messages).len() > 3 && story(messages).last().is_some_and(|rung| rung == "full")
+        story(messages).len() > 2 && story(messages).last().is_some_and(|rung| rung == "full")
     });
-    let throttled = messages.iter().find(|message| message["rung"] == "nobody").unwrap();
-    assert_eq!((throttled["from"].as_str(), throttled["cause"].as_str()), (Some("full"), Some("throttled")));
+    let throttled = messages.iter().find(|message| message["from"] == "full").unwrap();
+    assert_eq!(throttled["cause"], "throttled");
     assert!(throttled["told"].as_str().unwrap().contains("cpu zone"), "{throttled}");
     assert_eq!((throttled["celsius"].as_f64(), throttled["trip_celsius"].as_f64()), (Some(99.5), Some(99.0)));
 
@@ -74,7 +76,7 @@ async fn heat_changes_the_rung_and_loses_no_part() {
         rungs.dedup();
         rungs
     };
-    let messages = verdicts.wait(VERDICT, "verdicts of every rung", |messages| rungs(messages).len() > 3);
+    let messages = verdicts.wait(VERDICT, "verdicts of every rung", |messages| rungs(messages).len() > 2);
     let seqs: Vec<_> = messages.iter().map(|message| message["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>(), "none is lost, none doubled");
     for message in &messages {

@@ -166,11 +166,13 @@ impl Subscriber {
     /// Returns when the subscription to `topic` is confirmed.
     #[track_caller]
     pub(crate) fn connect(port: u16, topic: &str) -> Self {
+        // A session of its own for each topic, which survives the broker.
+        let id = topic.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         // Line by line: into a pipe, mosquitto_sub would otherwise write in blocks.
         let mut subscriber = Command::new("stdbuf");
         subscriber
             .args(["-oL", "mosquitto_sub"])
-            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", topic, "-c", "-q", "1", "-i", "collector", "-d"])
+            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", topic, "-c", "-q", "1", "-i", &id, "-d"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut child = spawn(&mut subscriber);
