@@ -81,8 +81,9 @@ def _folder(experiment, places, samples, model: Model, shipped: Run, name: str, 
     passport.write(told, passport.image(experiment.pixels, model.size), output, folder)
     fit, held_out = split.parts(experiment, places, samples, shipped.fold)
     judged = [sample for sample in held_out if model.kind in ("all", sample.kind)]
-    reference.write(folder, judged, experiment.pixels, model.size)
-    reference.write_answers(folder, judged, experiment.pixels)
+    tolerance = reference.TOLERANCE if name == model.name else reference.INTEGERS_TOLERANCE
+    reference.write(folder, judged, experiment.pixels, model.size, tolerance=tolerance)
+    reference.write_answers(folder, judged, experiment.pixels, tolerance)
     licence.write(places, model, folder)
     write_json(folder / "metrics.json", _figures(experiment, model, folder, shipped, scores, fit, held_out, source))
     plots.of_model(folder)
