@@ -128,11 +128,12 @@ impl App {
         let rung = self.governor.as_ref().map_or_else(|| watch::channel(0).1, Governor::rung);
         let governed = self.governor.map(|governor| tokio::spawn(governor.run(stop.clone())));
 
-        let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
+        let (inlets, threads, started) =
+            start_cameras(&self.settings, self.cameras, self.text, rung, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
         let settings = DispatchSettings::from(&self.settings);
         tracing::info!("ready: {} cameras, {} models", self.settings.cameras.len(), self.plan.models().len());
-        dispatch::run(inlets, settings, self.plan, door, rung, self.telemetry, parts_in, stop.clone()).await;
+        dispatch::run(inlets, settings, self.plan, door, self.telemetry, parts_in, stop.clone()).await;
 
         stop.cancel();
         let mut done = started.and(drained("infer", infer).await);
@@ -284,6 +285,7 @@ fn start_cameras(
     settings: &Settings,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
+    rung: watch::Receiver<usize>,
     telemetry: &Telemetry,
     stop: &CancellationToken,
 ) -> (Inlets, Vec<Filming>, anyhow::Result<()>) {
@@ -307,7 +309,7 @@ fn start_cameras(
         }
     }
     text.stop_with(stop.clone());
-    (Inlets { frames, readings: text.readings, triggers }, threads, started)
+    (Inlets { frames, readings: text.readings, triggers, rung }, threads, started)
 }
 
 /// Joins a camera's thread.

@@ -4,8 +4,8 @@
 //! Promises: parts already routed keep their rung; a board that cannot be read any more is searched for anew and never makes
 //! the line heavier. Decides nothing itself.
 
-use std::collections::BTreeSet;
-use std::mem::Discriminant;
+use std::collections::HashSet;
+use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub(super) struct Governor {
     looked: Option<Duration>,
     blind_looks: u32,
     /// The kinds of alarms that stand: each is told when it comes, not each second.
-    alarms: BTreeSet<String>,
+    alarms: HashSet<Discriminant<Alarm>>,
     desk: Arc<Desk>,
     rung: watch::Sender<usize>,
 }
@@ -64,7 +64,7 @@ impl Governor {
             before: Before::default(),
             looked: None,
             blind_looks: 0,
-            alarms: BTreeSet::new(),
+            alarms: HashSet::new(),
             desk: Arc::clone(desk),
             rung,
         }
@@ -137,12 +137,10 @@ impl Governor {
 
     /// Tells the alarms that are new.
     fn tell_alarms(&mut self, alarms: &[Alarm]) {
-        let kind = |alarm: &Alarm| format!("{:?}", Discriminant::<Alarm>::from(std::mem::discriminant(alarm)));
-        let standing: BTreeSet<String> = alarms.iter().map(kind).collect();
-        for alarm in alarms.iter().filter(|alarm| !self.alarms.contains(&kind(alarm))) {
+        for alarm in alarms.iter().filter(|alarm| !self.alarms.contains(&discriminant(*alarm))) {
             self.desk.telemetry.tell(Event::GovernorAlarm, format_args!("{alarm}"));
         }
-        self.alarms = standing;
+        self.alarms = alarms.iter().map(discriminant).collect();
     }
 
     /// Puts what was ordered where the publisher reads it.

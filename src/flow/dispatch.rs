@@ -41,6 +41,8 @@ pub struct Inlets {
     pub readings: mpsc::Receiver<Reading>,
     /// For each sensor that triggers, the cameras it triggers.
     pub triggers: BTreeMap<Name, Vec<(Name, mpsc::Sender<Trigger>)>>,
+    /// The rung that is in force, counted from the heaviest.
+    pub rung: watch::Receiver<usize>,
 }
 
 /// What dispatch was told.
@@ -70,18 +72,17 @@ impl From<&config::Settings> for DispatchSettings {
 }
 
 /// Runs the stage until every camera has ended and every open part is closed, or until `stop`: then open parts are
-/// closed at once, with what has come, and sent on. Each part is judged on the `rung` that is in force when it is routed.
+/// closed at once, with what has come, and sent on. Each part is judged on the rung that is in force when it is routed.
 pub async fn run(
     inlets: Inlets,
     settings: DispatchSettings,
     plan: Arc<Plan>,
     door: Arc<dyn Admission>,
-    rung: watch::Receiver<usize>,
     telemetry: Telemetry,
     out: mpsc::Sender<Part>,
     stop: CancellationToken,
 ) {
-    let Inlets { frames, mut readings, triggers } = inlets;
+    let Inlets { frames, mut readings, triggers, rung } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
     let (clock, line) = (Clock::start(), settings.line);
     let mut desk = Desk { joiner, clock, line, plan, rung, door, telemetry, out, triggers };

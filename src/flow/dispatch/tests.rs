@@ -49,6 +49,7 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
     let (readings, reading_inlet) = mpsc::channel(bound::READINGS);
     let (trigger, triggers) = mpsc::channel(1);
     let (out, parts) = mpsc::channel(1);
+    let (rung, ordered) = watch::channel(0);
     let inlets = Inlets {
         frames: cameras.iter().copied().map(name).zip(sources).collect(),
         readings: reading_inlet,
@@ -57,6 +58,7 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
             (name("pair"), vec![(name("side"), mpsc::channel(1).0), (name("top"), trigger)]),
         ]
         .into(),
+        rung: ordered,
     };
     let settings = DispatchSettings {
         join: config::Join { window: WINDOW, keep_readings: 10 * WINDOW, waiting_readings: 16, open_parts },
@@ -68,8 +70,7 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
     let plan = Arc::new(Plan::without_models(Vec::new()));
     let asked: Arc<dyn Admission> = Arc::<Door>::clone(&door);
-    let (rung, ordered) = watch::channel(0);
-    let task = tokio::spawn(run(inlets, settings, plan, asked, ordered, telemetry.clone(), out, stop.clone()));
+    let task = tokio::spawn(run(inlets, settings, plan, asked, telemetry.clone(), out, stop.clone()));
     let cameras = cameras.iter().copied().zip(sinks).collect();
     Bench { cameras, readings: Some(readings), triggers, parts, door, telemetry, rung, stop, task }
 }
