@@ -71,10 +71,10 @@ impl LinePace {
         let joined = count(Event::PartJoined);
         // What the road had no room for came as well.
         let arrived = joined + count(Event::FrameSuperseded) / self.dropping + count(Event::TriggerOverrun);
+        let part = 1.0 - (-seconds / SMOOTHED).exp();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seconds > 0.0 {
             let rate = arrived.saturating_sub(seen.arrived) as f64 / seconds;
-            let part = 1.0 - (-seconds / SMOOTHED).exp();
             seen.arrivals_per_second += (rate - seen.arrivals_per_second) * part;
         }
         seen.arrived = arrived;
@@ -82,7 +82,6 @@ impl LinePace {
             (seen.rung, seen.scale) = (place, None);
         } else if seen.parts > 0.0 && rung.judges() {
             let scale = seen.seconds / seen.parts / rung.service.mean_seconds;
-            let part = 1.0 - (-seconds / SMOOTHED).exp();
             seen.scale = Some(seen.scale.map_or(scale, |before| before + (scale - before) * part));
         }
         (seen.parts, seen.seconds) = (0.0, 0.0);
