@@ -138,14 +138,16 @@ pub struct LadderRung {
     /// Its name.
     #[schemars(required)]
     pub rung: Option<Name>,
-    /// The share of parts that are judged right on it; without it the least of what the prices of its models say.
+    /// The share of parts that are judged right on it; without it the mean over the routes of what the price of the surest
+    /// member says, where a route that nobody judges counts as 0.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub accuracy: Option<f64>,
-    /// Milliseconds that the models need for a part; without it the sum of the prices of its models.
+    /// Milliseconds that the models need for a part; without it those of the route that takes longest, by the prices of its
+    /// members.
     #[schemars(range(min = 0.0, max = 3_600_000.0))]
     pub part_ms: Option<f64>,
-    /// Watt that the board draws beyond idling while it judges without a pause; without it what the prices say, where the
-    /// board tells its power, else an assumption that grows with `part_ms`.
+    /// Watt that the board draws beyond idling while it judges without a pause, as measured; without it what the prices say,
+    /// where all of them were measured with a power monitor, else 6 W, which is an assumption and called one.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub watts: Option<f64>,
 }
