@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-tract test test-tract test-tensorrt bench profile test-recipe lint features models models-full clean
+.PHONY: help demo demo-heat demo-tract test test-tract test-tensorrt bench profile test-recipe lint features models models-full clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,11 @@ demo: ## inspect the 656 ELPV test cells end to end and print the table
 	@cross/setup demo
 	cargo build --release --locked $(FEATURES)
 	target/release/kenpin demo $(DEMO)
+
+demo-heat: ## the same cells on a made-up board that grows hot and cools down: rungs change, no part is lost
+	@cross/setup demo
+	cargo build --release --locked $(FEATURES)
+	target/release/kenpin demo heat $(DEMO)
 
 demo-tract: ## the same with libonnxruntime taken away: tract serves, and every verdict says so
 	@cross/setup demo

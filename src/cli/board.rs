@@ -1,6 +1,6 @@
 //! `kenpin board`: what the machine tells of its heat, power and clocks, once or again and again; and miniature boards.
 
-mod fake;
+pub(super) mod fake;
 mod table;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};

@@ -1,6 +1,8 @@
 //! `kenpin demo`: the whole road on real images. Every test cell of ELPV is inspected by the daemon as it stands: frames
 //! from a replay camera, type text over a socket, models from this repository, verdicts through the embedded broker.
 
+mod cells;
+mod heat;
 mod inspection;
 mod report;
 mod stage;
@@ -10,19 +12,19 @@ use std::process::ExitCode;
 
 use super::{runtime, start_logging};
 use crate::config::Backend;
+use cells::Source;
 
 /// Inspect the ELPV test cells end to end and print the table.
 ///
 /// Leaves `report.json` (the figures), `verdicts.jsonl` (the messages exactly as an MQTT subscriber received them) and
 /// `kenpin.toml` (the config, to run again or to change) in the output folder.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
-    /// The unpacked ELPV data: `labels.csv` and `images/`.
-    #[arg(long, default_value = "target/setup/elpv/elpv_dataset/data")]
-    data: PathBuf,
-    /// The models, and `elpv/test.txt` with the names of the test cells.
-    #[arg(long, default_value = "models")]
-    models: PathBuf,
+    #[command(subcommand)]
+    instead: Option<Instead>,
+    #[command(flatten)]
+    source: Source,
     /// Where reports go; what an earlier demo left there is removed.
     #[arg(long, default_value = "target/demo")]
     out: PathBuf,
@@ -35,9 +37,12 @@ pub(super) struct Args {
     /// The libraries that may run the models, in order.
     #[arg(long, value_delimiter = ',', default_value = "onnxruntime", value_parser = backend)]
     backends: Vec<Backend>,
-    /// The ONNX Runtime library; searched for when not given.
-    #[arg(long)]
-    onnxruntime_library: Option<PathBuf>,
+}
+
+/// Another demo.
+#[derive(Debug, clap::Subcommand)]
+enum Instead {
+    Heat(heat::Args),
 }
 
 /// A backend by its name in the config.
@@ -47,7 +52,12 @@ fn backend(text: &str) -> Result<Backend, String> {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(true);
-    let stage = stage::Stage::prepare(args)?;
-    let seen = runtime()?.block_on(inspection::inspect(&stage, args))?;
-    report::tell(&stage, &seen, args)
+    match &args.instead {
+        Some(Instead::Heat(args)) => heat::run(args),
+        None => {
+            let stage = stage::Stage::prepare(args)?;
+            let seen = runtime()?.block_on(inspection::inspect(&stage, args))?;
+            report::tell(&stage, &seen, args)
+        }
+    }
 }

@@ -12,10 +12,11 @@ use super::labelled::{self, Labelled};
 use super::line::{self, Line};
 use super::table::{Agreement, Judged};
 use super::{FINDINGS, check, load_settings, runtime, start_logging};
+use crate::clock::{cpu_time, milliseconds};
 use crate::config::EngineBuild;
 use crate::flow::infer::Crew;
-use crate::flow::verdict::Verdict;
-use crate::flow::{Placement, Walked, inspect};
+use crate::flow::verdict::{Verdict, Vote};
+use crate::flow::{Placement, Unanswered, Walked, inspect};
 use crate::models::catalogue;
 use crate::name::Name;
 use crate::telemetry::Telemetry;
@@ -48,6 +49,7 @@ pub(super) struct Args {
     json: bool,
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a count of images")]
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(true);
     let mut settings = match load_settings(&args.config) {
@@ -66,16 +68,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let line = Line { rung, camera, settings: &settings, plan: &plan, crew: &crew };
     let judge =
         |labelled: &Labelled, walked: &Walked| beside_truth(labelled.defective, walked, &inspect::judge(walked));
+    let begun = cpu_time();
     let judged = runtime()?.block_on(line.walk_all(set.iter(), judge));
+    let spent = cpu_time().saturating_sub(begun);
     if let Some(path) = &args.scores {
         write_scores(path, &set, &judged).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let judged: Vec<Judged> = judged.into_iter().flatten().collect();
-    let report = Report { agreement: Agreement::of(&judged), unreadable: set.len() - judged.len() };
+    let cpu_ms_per_part = milliseconds(spent) / set.len() as f64;
+    let report = Report { agreement: Agreement::of(&judged), cpu_ms_per_part, unreadable: set.len() - judged.len() };
     if args.json {
         super::say(serde_json::to_string_pretty(&report)?)?;
     } else {
         super::say(report.agreement.table())?;
+        super::say(format_args!("CPU: {cpu_ms_per_part:.2} ms for each image, from its file to the verdict"))?;
         super::say(format_args!("unreadable images, left out: {} of {}", report.unreadable, set.len()))?;
     }
     let whole = report.unreadable == 0 && crew.stopped().next().is_none();
@@ -99,6 +105,8 @@ fn write_scores(path: &Path, set: &[Labelled], judged: &[Option<Judged>]) -> csv
 struct Report {
     #[serde(flatten)]
     agreement: Agreement,
+    /// CPU milliseconds of this process for each image, from its file to the verdict.
+    cpu_ms_per_part: f64,
     unreadable: usize,
 }
 
@@ -115,14 +123,19 @@ pub(super) fn tell_models(crew: &Crew) {
     }
 }
 
+/// Whether a member had to say something: one that was not needed says nothing of how well it judges.
+fn asked(vote: &Vote) -> bool {
+    vote.missing.as_ref().is_none_or(Unanswered::degrades)
+}
+
 /// A verdict beside its truth.
 fn beside_truth(defective: bool, walked: &Walked, verdict: &Verdict) -> Judged {
-    let model = |vote: &crate::flow::verdict::Vote| walked.part.plan.model(vote.model).passport.name.to_string();
+    let model = |vote: &Vote| walked.part.plan.model(vote.model).passport.name.to_string();
     Judged {
         defective,
         decision: verdict.decision,
         score: verdict.score,
-        members: verdict.votes.iter().map(|vote| (model(vote), vote.score)).collect(),
+        members: verdict.votes.iter().filter(|vote| asked(vote)).map(|vote| (model(vote), vote.score)).collect(),
         reject_from: verdict.thresholds.map_or(f64::INFINITY, |thresholds| thresholds.reject_from),
     }
 }

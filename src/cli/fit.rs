@@ -130,6 +130,7 @@ fn pair(text: &str) -> Result<(Name, Name), String> {
 
 /// The panel that is fitted.
 struct Seat<'p> {
+    index: RouteIndex,
     route: &'p Name,
     /// The name of the rung; `None` where there is no ladder.
     rung: Option<&'p Name>,
@@ -174,9 +175,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let number = shelf::next_number(&folder, seat.route, seat.rung)?;
     let fit = assemble(args, &plan, &seat, fitted, gathered.labels, number);
     fit.check().map_err(|why| anyhow::anyhow!("the fit is none: {why}"))?;
-    let mut report = Report { written: None, not_written: refused(args, &fit), left_out: gathered.left_out, fit };
+    let (not_written, left_out) = (refused(args, &fit), gathered.left_out);
+    let mut report = Report { written: None, not_written, left_out, unfitted: Vec::new(), fit };
     if report.not_written.is_none() {
         report.written = Some(shelf::write(&folder, &report.fit)?);
+        report.unfitted = unfitted(&plan, &seat, &folder);
     }
     if args.json {
         say(serde_json::to_string_pretty(&report)?)?;
@@ -189,6 +192,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let done = report.written.is_some() || args.dry_run;
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// The rungs on which members of the route judge and that have no fit in the folder.
+fn unfitted(plan: &Plan, seat: &Seat<'_>, folder: &Path) -> Vec<Name> {
+    let judging = plan.rungs.iter().enumerate().filter(|(place, _)| plan.panel(seat.index, *place).is_some());
+    let bare = judging.filter(|(_, rung)| !shelf::path(folder, seat.route, Some(rung)).is_file());
+    bare.map(|(_, rung)| rung.clone()).collect()
 }
 
 /// Tells why the parts give no fit.
@@ -232,7 +242,7 @@ fn seat<'p>(args: &Args, plan: &'p Plan, rung: usize) -> anyhow::Result<Seat<'p>
         "route {route} fuses {:?}; fits are made for `over = \"defect\"`, each member's probability of any defect",
         panel.fusion.over
     );
-    Ok(Seat { route, rung: rung_name, panel })
+    Ok(Seat { index, route, rung: rung_name, panel })
 }
 
 /// Fits the panel as the arguments say.

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn curve(text: &str) -> Result<Curve, String> {
+pub(in crate::cli) fn curve(text: &str) -> Result<Curve, String> {
     let text = match text.strip_prefix('@') {
         Some(file) => std::fs::read_to_string(file).map_err(|error| format!("{file} cannot be read: {error}"))?,
         None => text.to_owned(),
@@ -66,7 +66,7 @@ fn curve(text: &str) -> Result<Curve, String> {
 }
 
 /// Plays a curve once, its last point included, and says when throttling begins and ends.
-fn play(fake: &Fake, curve: &Curve, kernel: &mut Kernel, rate: u32) -> anyhow::Result<()> {
+pub(in crate::cli) fn play(fake: &Fake, curve: &Curve, kernel: &mut Kernel, rate: u32) -> anyhow::Result<()> {
     let begun = Instant::now();
     let between = 1.0 / f64::from(rate);
     let mut throttled = false;

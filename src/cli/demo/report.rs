@@ -2,15 +2,15 @@
 //! subscriber received and from ELPV's labels.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
 use super::Args;
+use super::cells::{Cell, write};
 use super::inspection::Seen;
-use super::stage::{Cell, Stage};
+use super::stage::Stage;
 use crate::cli::table::{Agreement, Judged};
 use crate::cli::{FINDINGS, say};
 use crate::flow::publish::message::VerdictMessage;
@@ -54,16 +54,12 @@ struct Gate {
 
 /// Writes the files, prints the table.
 pub(super) fn tell(stage: &Stage, seen: &Seen, args: &Args) -> anyhow::Result<ExitCode> {
-    let messages = parse(&seen.messages)?;
+    let messages = parse(&seen.verdicts)?;
     let report = report(stage, &messages);
-    let mut lines = seen.messages.join(&b'\n');
+    let mut lines = seen.verdicts.join(&b'\n');
     lines.push(b'\n');
-    let write = |name: &str, bytes: &[u8]| {
-        let path = args.out.join(name);
-        fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))
-    };
-    write("verdicts.jsonl", &lines)?;
-    write("report.json", &serde_json::to_vec_pretty(&report)?)?;
+    write(&args.out.join("verdicts.jsonl"), &lines)?;
+    write(&args.out.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
     say(text(&report, seen, args))?;
     Ok(if report.lost == 0 && report.duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
@@ -111,11 +107,12 @@ fn judged(cell: &Cell, message: Option<&VerdictMessage>) -> Judged {
         let (decision, score, members) = (Decision::Undecided, None, Vec::new());
         return Judged { defective: cell.defective, decision, score, members, reject_from: f64::INFINITY };
     };
+    let asked = message.votes.iter().filter(|vote| vote.answer.not_asked.is_none());
     Judged {
         defective: cell.defective,
         decision: message.verdict,
         score: message.score,
-        members: message.votes.iter().map(|vote| (vote.answer.model.to_string(), vote.score)).collect(),
+        members: asked.map(|vote| (vote.answer.model.to_string(), vote.score)).collect(),
         reject_from: message.thresholds.map_or(f64::INFINITY, |thresholds| thresholds.reject_from),
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::config::Thresholds;
 use crate::fusion::calibrator::Calibrator;
 use crate::models::fit::{Evidence, Fit, FittedMember, Promise, Ranked};
+use crate::name::Name;
 
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,8 @@ pub(super) struct Report {
     pub(super) not_written: Option<String>,
     /// Labelled parts that were not used: of other routes, or told as left out.
     pub(super) left_out: usize,
+    /// Rungs of the route on which members judge and that have no fit yet: the line does not start until they have.
+    pub(super) unfitted: Vec<Name>,
     pub(super) fit: Fit,
 }
 
@@ -92,6 +95,12 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
     }
     lines.extend(report.not_written.as_ref().map(|why| format!("not written: {why}")));
     lines.extend(report.written.as_ref().map(|path| format!("fit {} is in {}", fit.number, path.display())));
+    if !report.unfitted.is_empty() {
+        let rungs: Vec<&str> = report.unfitted.iter().map(Name::as_str).collect();
+        let rungs = rungs.join(", ");
+        lines
+            .push(format!("without a fit yet: [{rungs}]; a rung may not judge by the fit of another, so fit them too"));
+    }
     lines
 }
 

@@ -208,6 +208,12 @@ impl Topics {
         format!("{}/verdict", self.root)
     }
 
+    /// Where the retained rung stands.
+    #[must_use]
+    pub fn governed(&self) -> String {
+        format!("{}/governor", self.root)
+    }
+
     /// The retained status.
     #[must_use]
     pub fn status(&self, message: &StatusMessage) -> Publication {

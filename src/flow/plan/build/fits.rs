@@ -1,5 +1,5 @@
 //! Lays fits over the panels of a plan. A fit that was made for other models, or for a panel that is not there, is told and
-//! never judges.
+//! never judges; neither does a rung without a fit of its own, where its route has one on another.
 
 use crate::config;
 use crate::flow::plan::{Fitted, Panel, Route, Station, StudentFirst};
@@ -26,6 +26,28 @@ impl Builder<'_> {
                 ));
             }
         }
+        let half_fitted: Vec<String> = routes.iter().filter_map(|route| self.half_fitted(route)).collect();
+        self.findings.extend(half_fitted);
+    }
+
+    /// A sentence where some rungs of a route judge by a fit and others do not: what one rung's scores are worth says nothing of
+    /// another's.
+    fn half_fitted(&self, route: &Route) -> Option<String> {
+        let first = if let Station::Panel(panel) = &route.station { Some(panel) } else { None };
+        let panels = std::iter::once(first).chain(route.lighter.iter().map(Option::as_ref));
+        let rungs = self.settings.ladder.iter().map(|rung| &rung.name).zip(panels);
+        let judging = rungs.filter_map(|(rung, panel)| Some((rung, panel?.fit.is_some())));
+        let (fitted, bare): (Vec<_>, Vec<_>) = judging.partition(|(_, fitted)| *fitted);
+        let names = |rungs: Vec<(&Name, bool)>| super::listed(rungs.into_iter().map(|(rung, _)| rung));
+        (!fitted.is_empty() && !bare.is_empty()).then(|| {
+            format!(
+                "route {}: it has fits on [{}] and none on [{}], which may not judge without: fit them too (`kenpin fit --rung`), \
+                 or let nobody judge there (`undecided = true`)",
+                route.name,
+                names(fitted),
+                names(bare)
+            )
+        })
     }
 
     /// The panel a fit is for.

@@ -169,3 +169,20 @@ fn a_fit_that_does_not_belong_is_refused_in_one_sentence() {
     assert!(told(&laddered, shelved(|_| {})).contains("is for no rung, the ladder of the config is [full, nobody]"));
     assert!(told(&laddered, shelved(|fit| fit.rung = Some(name("nobody")))).contains("no panel judges there"));
 }
+
+#[test]
+fn a_rung_may_not_judge_by_the_fit_of_another() {
+    let ladder = "[[ladder]]\nrung = \"full\"\n[[ladder]]\nrung = \"light\"\n[[ladder]]\nrung = \"nobody\"\n";
+    let both = "members = [{ model = \"one\" }, { model = \"two\" }]";
+    let rungs = format!("{ALL}rungs.light = {{ {both} }}\nrungs.nobody = {{ undecided = true }}\n{ladder}");
+    let on = |rung: &str| shelved(|fit| fit.rung = Some(Name::new(rung).unwrap()));
+    let (settings, models) = (settings(&rungs), models(&["one", "two"]));
+    let plan = |fits: &[Shelved]| Plan::fitted(&settings, &models, fits).map(|_| ());
+    for (fits, wanted) in [(on("full"), "[full] and none on [light]"), (on("light"), "[light] and none on [full]")] {
+        let told = plan(&[fits]).unwrap_err();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&format!("route all: it has fits on {wanted}, which may not judge")), "{told:?}");
+    }
+    plan(&[on("full"), on("light")]).unwrap();
+    plan(&[]).unwrap();
+}
