@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::Board;
 use crate::config::Runtime;
+use crate::memory::machine;
 use crate::models::graph::Graph;
 use crate::models::passport::Model;
 pub use key::{Ingredients, Key, Versions};
@@ -76,7 +77,7 @@ impl Wanted {
     pub fn of(model: &Model, runtime: &Runtime, library: &Path, root: &Path) -> Result<Self, String> {
         let versions = probe::probe(crate::config::Provider::TensorRt, runtime, library)?;
         let board = Board::read(root).map_err(|error| error.to_string())?;
-        Self::with(model, runtime, &Machine { board, versions, memory: child::total_memory(root) })
+        Self::with(model, runtime, &Machine { board, versions, memory: machine::total(root) })
     }
 
     /// The same on a machine that is handed in.

@@ -4,6 +4,8 @@
 //! Promises that nothing changes but where memory lies. Code that was given back and is called all the same is mapped again
 //! from the system's cache of the file.
 
+pub mod budget;
+pub mod machine;
 pub mod resident;
 
 #[cfg(target_os = "linux")]

@@ -23,6 +23,16 @@ pub enum ModelError {
         /// The hash that the passport states.
         wanted: String,
     },
+    /// All models together take more memory than they may.
+    #[error(
+        "the models take {seen} of memory, `[runtime] memory_mib` allows {wanted}: take some off the routes or rungs, or allow more"
+    )]
+    Memory {
+        /// What they take, and each of them.
+        seen: String,
+        /// What they may take.
+        wanted: String,
+    },
     /// A file could not be read.
     #[error("{}: {cause}", path.display())]
     Unreadable {

@@ -113,6 +113,7 @@ fn runtime(file: &file::File, surroundings: &Surroundings, findings: &mut Findin
         threads_per_session: told.threads_per_session,
         models_at_once: told.models_at_once,
         parts_in_flight: told.parts_in_flight,
+        memory_bytes: told.memory_mib.map(|mib| mib.saturating_mul(1 << 20)),
         tensorrt: tensorrt::tensorrt(file, surroundings, findings),
     }
 }

@@ -211,6 +211,9 @@ pub struct Runtime {
     /// Parts that may be in the hands of models at once.
     #[schemars(range(min = 1, max = 64))]
     pub parts_in_flight: usize,
+    /// The most memory that all models may take, those of every rung together, in MiB: more is refused at start.
+    #[schemars(range(min = 1))]
+    pub memory_mib: Option<u64>,
     /// How TensorRT's engines are built; for `providers` with "tensorrt".
     pub tensorrt: TensorRt,
 }
@@ -225,6 +228,7 @@ impl Default for Runtime {
             threads_per_session: 1,
             models_at_once: None,
             parts_in_flight: 2,
+            memory_mib: None,
             tensorrt: TensorRt::default(),
         }
     }

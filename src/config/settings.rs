@@ -287,6 +287,8 @@ pub struct Runtime {
     pub models_at_once: Option<usize>,
     /// Parts that may be in the hands of models at once, 1 to 64.
     pub parts_in_flight: usize,
+    /// The most bytes that all models may take together; `None` for any number.
+    pub memory_bytes: Option<u64>,
     /// How TensorRT's engines are built.
     pub tensorrt: TensorRt,
 }

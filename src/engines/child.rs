@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::Versions;
+use crate::memory::machine;
 
 /// How often limits are looked at while the child is silent.
 const TICK: Duration = Duration::from_millis(100);
@@ -183,7 +184,7 @@ fn over(name: &str, limits: &Limits<'_>, begun: Instant) -> Result<(), Stopped> 
     if begun.elapsed() > limits.time {
         return Err(format!("{name} was ended: it took longer than {} s", limits.time.as_secs()).into());
     }
-    if let Some(available) = available_memory(limits.root).filter(|available| *available < limits.reserve) {
+    if let Some(available) = machine::available(limits.root).filter(|available| *available < limits.reserve) {
         let (mib, reserve) = (available >> 20, limits.reserve >> 20);
         return Err(
             format!("{name} was ended: {mib} MiB of memory were available, {reserve} are kept in reserve").into()
@@ -216,25 +217,6 @@ const fn signal_name(signal: i32) -> &'static str {
         libc::SIGXCPU => "out of processor time",
         _ => "see `man 7 signal`",
     }
-}
-
-/// Bytes of memory that are available, by `proc/meminfo` below `root`.
-#[must_use]
-pub fn available_memory(root: &Path) -> Option<u64> {
-    memory(root, "MemAvailable:")
-}
-
-/// Bytes of memory of the machine, by `proc/meminfo` below `root`.
-#[must_use]
-pub fn total_memory(root: &Path) -> Option<u64> {
-    memory(root, "MemTotal:")
-}
-
-/// A line of `proc/meminfo`, which counts in KiB (`man 5 proc_meminfo`).
-fn memory(root: &Path, line: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
-    let rest = text.lines().find_map(|told| told.strip_prefix(line))?;
-    rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]

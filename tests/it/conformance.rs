@@ -68,6 +68,7 @@ pub(crate) fn runtime(backend: Listed, providers: &[Provider]) -> Runtime {
         threads_per_session: 1,
         models_at_once: None,
         parts_in_flight: 1,
+        memory_bytes: None,
         tensorrt: TensorRt { program: Some(env!("CARGO_BIN_EXE_kenpin").into()), ..TensorRt::default() },
     }
 }

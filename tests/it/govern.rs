@@ -108,3 +108,12 @@ async fn a_rung_without_a_price_is_told_at_start() {
     daemon.wait_for("[[ladder]] rung full: its `part_ms` is not told: model brightness has no price on", 1);
     assert_eq!(daemon.wait().code(), Some(3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_that_take_more_memory_than_they_may_are_told_at_start() {
+    let line = Line::with_parts(1);
+    let daemon = Daemon::start(&line.configure("", "[runtime]\nmemory_mib = 1\n"));
+    daemon.wait_for("`[runtime] memory_mib` allows 1 MiB: take some off the routes or rungs", 1);
+    daemon.wait_for("(brightness ", 1);
+    assert_eq!(daemon.wait().code(), Some(3));
+}

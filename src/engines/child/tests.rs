@@ -90,12 +90,3 @@ fn a_child_is_the_first_to_die_and_the_last_to_be_served() {
         told(&format!("read job; echo \"{{\\\"stage\\\":\\\"$(cat /proc/$$/oom_score_adj) $(nice)\\\"}}\"; {DONE}"));
     assert_eq!((done, heard), (Ok(()), vec![Told::Stage("1000 15".into())]));
 }
-
-#[test]
-fn memory_is_read_in_bytes() {
-    let root = root(5);
-    assert_eq!((available_memory(root.path()), total_memory(root.path())), (Some(5120), Some(7_853_268 * 1024)));
-    std::fs::write(root.path().join("proc/meminfo"), "MemAvailable: many kB\nMemTotal: 7\n").unwrap();
-    assert_eq!((available_memory(root.path()), total_memory(root.path())), (None, None));
-    assert_eq!(available_memory(Path::new("/no/such/root")), None);
-}

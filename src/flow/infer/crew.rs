@@ -27,6 +27,7 @@ use crate::engines::build::tidy;
 use crate::engines::store::Store;
 use crate::flow::plan::{ModelIndex, Plan};
 use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Unanswered, Walked, bound};
+use crate::memory::budget::Budget;
 use crate::models::ModelError;
 use crate::models::passport::Model;
 use crate::name::Name;
@@ -114,11 +115,18 @@ impl Crew {
             tidy(&Store::new(&runtime.tensorrt.folder));
         }
         let turns = Arc::new(Turns::new(at_once(runtime)));
-        let open = |model: &Arc<Model>| {
+        let start = |model: &Arc<Model>| {
             let (backend, runtime, opened) = (backend.clone(), runtime.clone(), Arc::clone(model));
             Seat::start(model, &turns, &telemetry, move || backend.open(&opened, &runtime))
         };
+        let mut budget = Budget::begin(runtime.memory_bytes);
+        let open = |model: &Arc<Model>| {
+            let seat = start(model);
+            budget.note(seat.name.as_str());
+            seat
+        };
         let seats: Vec<Seat> = plan.models().iter().map(open).collect();
+        budget.keep().map_err(|(seen, wanted)| ModelError::Memory { seen, wanted })?;
         let asked = Arc::new(Asked::new());
         let orders = plan.models().iter().zip(&seats);
         let orders = orders.filter_map(|(model, seat)| seat.order(model, (&backend, runtime), &telemetry)).collect();

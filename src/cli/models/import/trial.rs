@@ -118,6 +118,7 @@ pub(in crate::cli::models) fn runtime(library: Option<&Path>) -> Runtime {
         threads_per_session: 1,
         models_at_once: None,
         parts_in_flight: 1,
+        memory_bytes: None,
         // Who measures wants the engine, however long it takes.
         tensorrt: TensorRt { engine_build: EngineBuild::BeforeStart, ..TensorRt::default() },
     }

@@ -192,6 +192,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
             threads_per_session: 1,
             models_at_once: None,
             parts_in_flight: 1,
+            memory_bytes: None,
             tensorrt: config::TensorRt::default(),
         },
         fits: None,
