@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, ensure};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 use super::cells::{Cell, Source, clear, write};
 use super::inspection;
@@ -23,6 +24,9 @@ use crate::config;
 
 /// A trigger each of these: twenty parts a second.
 const BETWEEN_PARTS: Duration = Duration::from_millis(50);
+
+/// How long verdicts are waited for behind the last trigger.
+const STRAGGLERS: Duration = Duration::from_secs(20);
 
 /// Times that the fake board is written a second.
 const SAMPLES: u32 = 10;
@@ -62,8 +66,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let triggers = opened.app.sensor("plc").context("the daemon does not listen for triggers")?;
         let heat = args.heat.clone();
         let playing = thread::spawn(move || play(&board, &heat, &mut kernel, SAMPLES));
-        let sending = tokio::spawn(trigger(triggers, cells.iter().map(|cell| cell.name.clone()).collect()));
-        let seen = opened.run(cells.len()).await?;
+        let (parts, stop) = (cells.iter().map(|cell| cell.name.clone()).collect(), CancellationToken::new());
+        let sending = tokio::spawn(trigger(triggers, parts, stop.clone()));
+        let seen = opened.run(cells.len(), stop).await?;
         sending.await??;
         playing.join().map_err(|_| anyhow!("the thread that plays the heat broke off"))??;
         anyhow::Ok(seen)
@@ -71,14 +76,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     report::tell(&cells, &seen, &args.out)
 }
 
-/// Sends a trigger for every part, as the line's controller would.
-async fn trigger(to: SocketAddr, parts: Vec<String>) -> anyhow::Result<()> {
+/// Sends a trigger for every part, as the line's controller would; stops the line where it does not stop by itself.
+async fn trigger(to: SocketAddr, parts: Vec<String>, stop: CancellationToken) -> anyhow::Result<()> {
     let mut line = TcpStream::connect(to).await.context("the triggers cannot be sent")?;
     let mut ticks = tokio::time::interval(BETWEEN_PARTS);
     for part in parts {
         ticks.tick().await;
         line.write_all(format!("part={part}\n").as_bytes()).await.context("a trigger could not be sent")?;
     }
+    let _ = tokio::time::timeout(STRAGGLERS, stop.cancelled()).await;
+    stop.cancel();
     Ok(())
 }
 

@@ -53,12 +53,12 @@ pub(super) async fn open(config: &Path) -> anyhow::Result<Opened> {
 }
 
 impl Opened {
-    /// Runs the line until its cells are inspected.
-    pub(super) async fn run(self, cells: usize) -> anyhow::Result<Seen> {
+    /// Runs the line until its cells are inspected, its camera has ended, or `stop`.
+    pub(super) async fn run(self, cells: usize, stop: CancellationToken) -> anyhow::Result<Seen> {
         let Self { app, broker, heard, topics } = self;
-        let road = tokio::spawn(app.run(CancellationToken::new()));
+        let road = tokio::spawn(app.run(stop.clone()));
         let mut seen = Seen { verdicts: Vec::with_capacity(cells), governed: Vec::new(), broker };
-        collect(heard, &topics, cells, road, &mut seen).await?;
+        collect(heard, &topics, cells, (road, stop), &mut seen).await?;
         Ok(seen)
     }
 }
@@ -72,7 +72,7 @@ pub(super) async fn inspect(stage: &Stage, args: &Args) -> anyhow::Result<Seen> 
     let mut line = TcpStream::connect(types).await.context("the type text cannot be sent")?;
     let text = stage.type_lines();
     let sending = tokio::spawn(async move { line.write_all(text.as_bytes()).await });
-    let seen = opened.run(stage.cells.len()).await?;
+    let seen = opened.run(stage.cells.len(), CancellationToken::new()).await?;
     sending.await?.context("the type text could not be sent to its end")?;
     Ok(seen)
 }
@@ -91,7 +91,7 @@ async fn collect(
     mut heard: Subscription,
     topics: &Topics,
     cells: usize,
-    mut road: JoinHandle<anyhow::Result<()>>,
+    (mut road, stop): (JoinHandle<anyhow::Result<()>>, CancellationToken),
     seen: &mut Seen,
 ) -> anyhow::Result<()> {
     let progress = ProgressBar::new(cells as u64).with_style(
@@ -105,6 +105,9 @@ async fn collect(
                 Ok((topic, message)) if topic == topics.verdict() => {
                     seen.verdicts.push(message);
                     progress.set_position(seen.verdicts.len() as u64);
+                    if seen.verdicts.len() == cells {
+                        stop.cancel();
+                    }
                 }
                 Ok((_, message)) => seen.governed.push(message),
                 Err(_) if seen.verdicts.len() >= cells => break,
