@@ -12,6 +12,7 @@ mod ladder;
 mod pace;
 mod settle;
 mod text;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,8 +23,9 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{self, Broker, ConfigError, Pace, Settings};
+use crate::config::{self, Broker, ConfigError, EngineBuild, Pace, Provider, Settings};
 use crate::flow::acquire::{Camera, DeviceError, open_camera, spawn_camera};
 use crate::flow::dispatch::{self, DispatchSettings, Inlets};
 use crate::flow::infer::{self, Crew};
@@ -34,6 +36,7 @@ use crate::flow::{Admission, Trigger, bound, publish};
 use crate::memory;
 use crate::models::catalogue;
 use crate::name::Name;
+use crate::notify::Notify;
 use crate::record::images::Images;
 use crate::record::journal::Journal;
 use crate::telemetry::Telemetry;
@@ -42,6 +45,7 @@ use govern::Governor;
 use pace::LinePace;
 use settle::Desk;
 use text::Text;
+use watchdog::Watchdog;
 
 /// How long a stage may go on after the one before it has ended; three of them stay below systemd's 90 seconds.
 const STAGE: Duration = Duration::from_secs(20);
@@ -63,6 +67,7 @@ pub struct App {
     broker: Option<EmbeddedBroker>,
     publisher: Option<JoinHandle<()>>,
     road_empty: CancellationToken,
+    notify: Notify,
 }
 
 impl App {
@@ -71,8 +76,25 @@ impl App {
     ///
     /// # Errors
     /// What could not be had, with its cause: a camera, a model's passport, the inference library, the journal, a port.
-    pub async fn open(mut settings: Settings) -> anyhow::Result<Self> {
+    pub async fn open(settings: Settings) -> anyhow::Result<Self> {
+        Self::open_and_tell(settings, Notify::default()).await
+    }
+
+    /// As [`Self::open`], for a daemon whose service manager is told how it goes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_and_tell(settings: Settings, notify: Notify) -> anyhow::Result<Self> {
         let telemetry = Telemetry::default();
+        notify.status("opening the cameras and the models");
+        let loading = watchdog::loading(notify.clone(), telemetry.pulse().clone(), longest_opening(&settings));
+        let loading = AbortOnDropHandle::new(tokio::spawn(loading));
+        let opened = Self::open_all(settings, telemetry, notify).await;
+        drop(loading);
+        opened
+    }
+
+    async fn open_all(mut settings: Settings, telemetry: Telemetry, notify: Notify) -> anyhow::Result<Self> {
         let cameras = open_cameras(&settings)?;
         let (plan, crew) = open_models(&settings, &telemetry).await?;
         let ladder = ladder::ladder(&settings, &plan, &crew)?;
@@ -89,7 +111,20 @@ impl App {
         }
         let desk = Arc::new(desk);
         let governor = ladder.map(|ladder| Governor::new(&settings, ladder, &desk));
-        Ok(Self { settings, plan, telemetry, crew, desk, cameras, text, governor, broker, publisher, road_empty })
+        Ok(Self {
+            settings,
+            plan,
+            telemetry,
+            crew,
+            desk,
+            cameras,
+            text,
+            governor,
+            broker,
+            publisher,
+            road_empty,
+            notify,
+        })
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -125,6 +160,10 @@ impl App {
         let desk = Arc::clone(&self.desk);
         let settle = tokio::spawn(async move { desk.run(walked).await });
         let refresh = tokio::spawn(refresh_health(Arc::clone(&self.desk)));
+        let watch =
+            Watchdog { notify: self.notify.clone(), desk: Arc::clone(&self.desk), crew: Arc::clone(&self.crew) };
+        let drained_up = CancellationToken::new();
+        let watch = tokio::spawn(watch.run(drained_up.clone()));
         let rung = self.governor.as_ref().map_or_else(|| watch::channel(0).1, Governor::rung);
         let governed = self.governor.map(|governor| tokio::spawn(governor.run(stop.clone())));
 
@@ -133,14 +172,18 @@ impl App {
         let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
         let settings = DispatchSettings::from(&self.settings);
         tracing::info!("ready: {} cameras, {} models", self.settings.cameras.len(), self.plan.models().len());
+        self.notify.ready();
         dispatch::run(inlets, settings, self.plan, door, self.telemetry, parts_in, stop.clone()).await;
 
         stop.cancel();
+        self.notify.stopping();
         let mut done = started.and(drained("infer", infer).await);
         let settled = drained("the desk", settle).await;
         self.desk.give_up.cancel();
         refresh.abort();
         let _ = refresh.await;
+        drained_up.cancel();
+        watch.await.context("the watch broke off")?;
         if let Some(governed) = governed {
             done = done.and(governed.await.context("the governor broke off"));
         }
@@ -160,6 +203,15 @@ impl App {
         anyhow::ensure!(!poisoned.is_cancelled(), "CUDA is broken for this process: it ends, to be started anew");
         Ok(())
     }
+}
+
+/// How long opening one model may take: the first use of a GPU compiles its kernels, and an engine may be built.
+fn longest_opening(settings: &Settings) -> Duration {
+    const WITHOUT_ENGINE: Duration = Duration::from_mins(10);
+    let tensorrt = &settings.runtime.tensorrt;
+    let builds =
+        settings.runtime.providers.contains(&Provider::TensorRt) && tensorrt.engine_build == EngineBuild::BeforeStart;
+    if builds { WITHOUT_ENGINE + tensorrt.build_limit } else { WITHOUT_ENGINE }
 }
 
 /// The runtime for everything that is not on a thread of its own.
@@ -215,7 +267,8 @@ async fn open_desk(
     let (journal, latencies) = (opened.journal, Mutex::default());
     let (give_up, pace) =
         (CancellationToken::new(), LinePace::new(&settings.cameras, settings.governor.deadline, telemetry));
-    let desk = Desk { origin, journal, images, health, pace, telemetry: telemetry.clone(), latencies, give_up };
+    let (telemetry, road) = (telemetry.clone(), telemetry.pulse().listen("the road"));
+    let desk = Desk { origin, journal, images, health, pace, telemetry, latencies, road, give_up };
     for part in &opened.interrupted {
         desk.close_interrupted(part).await?;
     }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{load_settings, runtime, start_logging};
 use crate::app::App;
 use crate::name::Name;
+use crate::notify::Notify;
 
 /// How long work that cannot be interrupted may hold up the end of the process.
 const LEAVE_BEHIND: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let stop = CancellationToken::new();
         tokio::spawn(watch_signals(signals()?, stop.clone()));
         tokio::select! {
-            app = App::open(settings) => app?.run(stop).await,
+            app = App::open_and_tell(settings, Notify::from_environment()) => app?.run(stop).await,
             () = stop.cancelled() => Ok(()),
         }
     });

@@ -16,6 +16,7 @@ pub use recipe::recipe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -28,9 +29,13 @@ use crate::flow::plan::Plan;
 use crate::flow::plan::choice::{looks_at_pixels, route};
 use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Trigger, bound};
 use crate::name::Name;
+use crate::pulse::Beat;
 use crate::telemetry::{Event, Telemetry};
 use cameras::Cameras;
 use join::{Joined, Joiner};
+
+/// How often the stage turns when nothing comes: so often it beats at the least.
+const TURN: Duration = Duration::from_secs(1);
 
 /// What comes in.
 #[derive(Debug)]
@@ -84,14 +89,15 @@ pub async fn run(
 ) {
     let Inlets { frames, mut readings, triggers, rung } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
-    let (clock, line) = (Clock::start(), settings.line);
-    let mut desk = Desk { joiner, clock, line, plan, rung, door, telemetry, out, triggers };
+    let (clock, line, beat) = (Clock::start(), settings.line, telemetry.pulse().listen("dispatch"));
+    let mut desk = Desk { joiner, clock, line, plan, rung, door, telemetry, out, triggers, beat };
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
     while desk.take_held(&mut cameras).await && (cameras.any_left() || desk.joiner.has_open()) {
         if stop.is_cancelled() || (!listening && !cameras.any_left()) {
             break;
         }
+        desk.beat.moved();
         let deadline = desk.joiner.next_deadline();
         let more = tokio::select! {
             () = stop.cancelled() => break,
@@ -110,6 +116,7 @@ pub async fn run(
                 let due = desk.clock.now();
                 desk.catch_up(&mut readings, &mut cameras).await && desk.tick(due).await
             }
+            () = tokio::time::sleep(TURN) => true,
         };
         if !more {
             return;
@@ -154,6 +161,7 @@ struct Desk {
     telemetry: Telemetry,
     out: mpsc::Sender<Part>,
     triggers: BTreeMap<Name, Vec<(Name, mpsc::Sender<Trigger>)>>,
+    beat: Beat,
 }
 
 impl Desk {
@@ -248,7 +256,10 @@ impl Desk {
 
     /// Asks the door; what it turns away is counted.
     async fn admit(&self, part: &PartId, triggered: bool) -> bool {
-        match self.door.admit(part.clone(), triggered).await {
+        let asked = self.beat.excused();
+        let admitted = self.door.admit(part.clone(), triggered).await;
+        drop(asked);
+        match admitted {
             Admitted::Accepted => return true,
             Admitted::Duplicate => {
                 self.telemetry.tell(Event::PartDuplicate, format_args!("part {part} has come before in this run"));
@@ -271,7 +282,10 @@ impl Desk {
             }
             self.telemetry.tell(Event::PartJoined, format_args!("part {}: {} frames", joined.id, joined.frames.len()));
             let part = self.routed(joined).await;
-            if self.out.send(part).await.is_err() {
+            let excuse = self.beat.excused();
+            let sent = self.out.send(part).await;
+            drop(excuse);
+            if sent.is_err() {
                 return false;
             }
         }

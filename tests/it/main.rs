@@ -17,6 +17,7 @@ mod house;
 mod import;
 mod journal;
 mod mqtt;
+mod notify;
 mod parity;
 mod price;
 mod road;
