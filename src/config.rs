@@ -35,7 +35,7 @@ pub const DEFAULT: &str = include_str!("config/default.toml");
 pub struct Surroundings {
     /// The folder that relative paths start from.
     pub folder: PathBuf,
-    /// systemd's `$CREDENTIALS_DIRECTORY`, where there is one.
+    /// systemd's `$CREDENTIALS_DIRECTORY`, else the folder `credentials` beside the file, where there is one.
     pub credentials: Option<PathBuf>,
 }
 
@@ -86,7 +86,9 @@ fn gather(path: &Path) -> Result<(Files, Surroundings), Vec<Finding>> {
     if !unreadable.is_empty() {
         return Err(unreadable);
     }
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    // Where systemd is too old for credentials (below 247, JetPack 5), the files lie beside the config.
+    let beside = Some(folder.join("credentials")).filter(|folder| folder.is_dir());
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).or(beside);
     Ok((files, Surroundings { folder, credentials }))
 }
 
