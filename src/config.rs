@@ -12,6 +12,7 @@ mod disk;
 pub mod document;
 pub mod file;
 pub mod findings;
+mod fixed;
 pub mod schema;
 mod settings;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use findings::ConfigError;
+pub use fixed::fixed;
 pub use settings::*;
 
 use crate::name::Name;

@@ -88,11 +88,15 @@ pub enum Event {
     ImageExpired,
     /// Something that must move did not, and the watchdog was not fed.
     WatchdogWithheld,
+    /// Configuration, models and fits were read anew; parts captured from then on are judged by them.
+    PlanReloaded,
+    /// They were read anew and refused; the line goes on as it was.
+    ReloadRefused,
 }
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Self; Self::WatchdogWithheld as usize + 1] = [
+    pub const ALL: [Self; Self::ReloadRefused as usize + 1] = [
         Self::FrameCaptured,
         Self::FrameSuperseded,
         Self::FrameUnreadable,
@@ -129,6 +133,8 @@ impl Event {
         Self::ImageDropped,
         Self::ImageExpired,
         Self::WatchdogWithheld,
+        Self::PlanReloaded,
+        Self::ReloadRefused,
     ];
 
     /// How loud the log line is: normal traffic whispers, whatever someone should look at is a warning.
@@ -141,7 +147,11 @@ impl Event {
             | Self::VerdictPublished
             | Self::ImageKept
             | Self::ImageExpired => Level::DEBUG,
-            Self::BrokerConnected | Self::EngineBuilt | Self::PartDuplicate | Self::FrameSuperseded => Level::INFO,
+            Self::BrokerConnected
+            | Self::EngineBuilt
+            | Self::PartDuplicate
+            | Self::FrameSuperseded
+            | Self::PlanReloaded => Level::INFO,
             _ => Level::WARN,
         }
     }

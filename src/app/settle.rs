@@ -178,7 +178,7 @@ mod tests {
         let (run, settings) = (Name::new("run-1").unwrap(), config::Journal { path: path.into(), max_bytes: 1 << 30 });
         let opened = Journal::open(&settings, &run, true).unwrap();
         let origin = Origin { device: Name::new("device-1").unwrap(), epoch: opened.epoch, run };
-        let health = watch::channel(Health { stopped_models: vec![], latency: None, governed: None }).0;
+        let health = watch::channel(Health::default()).0;
         let (telemetry, latencies, give_up) = (Telemetry::default(), Mutex::default(), CancellationToken::new());
         let pace = LinePace::new(&std::collections::BTreeMap::new(), Duration::from_secs(1), &telemetry);
         let road = telemetry.pulse().listen("the road");

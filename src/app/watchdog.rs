@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::settle::Desk;
 use crate::clock::Monotonic;
-use crate::flow::infer::Crew;
+use crate::flow::infer::Crews;
 use crate::notify::Notify;
 use crate::pulse::{Heard, Pulse, stuck};
 use crate::telemetry::{Event, Telemetry};
@@ -28,7 +28,7 @@ const LOOKS: u32 = 4;
 pub(super) struct Watchdog {
     pub(super) notify: Notify,
     pub(super) desk: Arc<Desk>,
-    pub(super) crew: Arc<Crew>,
+    pub(super) crews: Arc<Crews>,
 }
 
 impl Watchdog {
@@ -46,7 +46,7 @@ impl Watchdog {
             if moves.seen(Moves::of(&self.desk.telemetry)) {
                 self.desk.road.moved();
             }
-            self.crew.heartbeat();
+            self.crews.heartbeat();
             self.look(bound, self.desk.telemetry.pulse());
         }
         journal.abort();
@@ -71,7 +71,12 @@ impl Watchdog {
     /// How the daemon stands, in one line.
     fn standing(&self) -> String {
         let (judged, backlog) = (self.desk.telemetry.count(Event::PartJudged), self.desk.journal.backlog());
-        format!("judging: {judged} parts since the start, {} verdicts wait for the broker", backlog.waiting)
+        let standing =
+            format!("judging: {judged} parts since the start, {} verdicts wait for the broker", backlog.waiting);
+        match &self.desk.health.borrow().standing.reload_refused {
+            Some(why) => format!("{standing}; the last reload was refused: {why}"),
+            None => standing,
+        }
     }
 }
 

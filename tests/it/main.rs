@@ -20,6 +20,7 @@ mod mqtt;
 mod notify;
 mod parity;
 mod price;
+mod reload;
 mod road;
 mod simulate;
 mod support;

@@ -53,7 +53,7 @@ impl Line {
             address: address(broker),
             topics: Topics::new(&device()),
             feed: Arc::new(journal.clone()),
-            birth: birth(epoch),
+            birth: watch::channel(birth(epoch)).1,
             health: watch::channel(Health::default()).1,
             counters_every: Duration::from_millis(50),
             drain: DEADLINE,

@@ -67,6 +67,13 @@ fn an_idle_line_keeps_the_watchdog_fed_and_a_stop_is_announced() {
     }
     let told = manager.until("STATUS=judging: 0 parts since the start, 0 verdicts wait for the broker");
     assert!(told.iter().all(|told| !told.contains("has not moved")), "{told:?}");
+    daemon.hang_up();
+    let reload = manager.until("RELOADING=1\nMONOTONIC_USEC=");
+    assert!(!reload.iter().any(|told| told.starts_with("READY")), "{reload:?}");
+    let now = kenpin::clock::Monotonic::now().as_nanos() / 1000;
+    let told: u64 = reload.last().unwrap().trim().rsplit('=').next().unwrap().parse().unwrap();
+    assert!(told <= now && now - told < 60_000_000, "microseconds of CLOCK_MONOTONIC: {told}, {now}");
+    manager.until("READY=1");
     assert!(daemon.terminate().success());
     manager.until("STOPPING=1");
 }
