@@ -92,11 +92,13 @@ pub enum Event {
     PlanReloaded,
     /// They were read anew and refused; the line goes on as it was.
     ReloadRefused,
+    /// The daemon began with the configuration that last ran well, because another one kept failing.
+    SafeMode,
 }
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Self; Self::ReloadRefused as usize + 1] = [
+    pub const ALL: [Self; Self::SafeMode as usize + 1] = [
         Self::FrameCaptured,
         Self::FrameSuperseded,
         Self::FrameUnreadable,
@@ -135,6 +137,7 @@ impl Event {
         Self::WatchdogWithheld,
         Self::PlanReloaded,
         Self::ReloadRefused,
+        Self::SafeMode,
     ];
 
     /// How loud the log line is: normal traffic whispers, whatever someone should look at is a warning.

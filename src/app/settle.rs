@@ -56,7 +56,8 @@ impl Desk {
     /// Judges one part and makes the verdict durable before anything else happens with it.
     async fn settle(&self, mut walked: Walked) {
         let verdict = inspect::judge(&walked);
-        let message = compose(&walked, &verdict, &self.origin, Stamp::now());
+        let mut message = compose(&walked, &verdict, &self.origin, Stamp::now());
+        message.degraded.extend(self.health.borrow().standing.safe_mode.clone());
         self.tell(&walked, &verdict);
         self.pace.note(&walked);
         if let Some(times) = message.milliseconds {

@@ -7,6 +7,7 @@
 //! stays where the models and how they are run stay, so that a new fit costs neither time nor memory; otherwise both crews
 //! are in memory until the last part of the old plan is judged. A governor whose ladder stays goes on where it was.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,21 +21,47 @@ use super::govern::Governor;
 use super::settle::Desk;
 use super::{announce, ladder, open, watchdog};
 use crate::clock::Monotonic;
-use crate::config::{ConfigError, Settings, fixed};
+use crate::config::{ConfigError, Settings, Texts, fixed};
 use crate::flow::infer::{Crew, Crews};
 use crate::flow::plan::Plan;
 use crate::flow::plan::terms::Terms;
-use crate::flow::publish::message::BirthMessage;
+use crate::flow::publish::message::{BirthMessage, Standing};
 use crate::govern::ladder::Ladder;
 use crate::models::catalogue::verify;
+use crate::name::Name;
 use crate::notify::Notify;
+use crate::record::starts::Starts;
 use crate::telemetry::Event;
 
 /// How often it is looked whether a crew can be let go.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Reads the settings anew, from wherever they came.
-pub type Source = Arc<dyn Fn() -> Result<Settings, ConfigError> + Send + Sync>;
+/// Where the settings came from, and are read from again at each reload.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The main file.
+    pub config: PathBuf,
+    /// The production run in place of that in the file.
+    pub run: Option<Name>,
+    /// The record of this start, for a daemon under a service manager.
+    pub starts: Option<Arc<Starts>>,
+    /// Why the daemon does not run what lies in `config`, in one sentence; `None` where it does.
+    pub safe_mode: Option<String>,
+}
+
+impl Source {
+    /// The settings that `texts` say, for this run.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every finding in them.
+    pub fn settings(&self, texts: &Texts) -> Result<Settings, ConfigError> {
+        let mut settings = texts.settings()?;
+        if let Some(run) = &self.run {
+            settings.line.run = run.clone();
+        }
+        Ok(settings)
+    }
+}
 
 /// A question whether to reload, and where the answer goes.
 type Ask = oneshot::Sender<Result<String, String>>;
@@ -80,6 +107,7 @@ struct Governing {
 
 /// What is to be taken over, open and warm.
 struct Next {
+    texts: Texts,
     settings: Settings,
     plan: Arc<Plan>,
     crew: Arc<Crew>,
@@ -110,6 +138,10 @@ impl Shift {
 
     /// Lets the daemon be asked to reload from `source`.
     pub(super) fn reload_from(&mut self, source: Source) -> Reloader {
+        if let Some(why) = &source.safe_mode {
+            self.desk.telemetry.tell(Event::SafeMode, format_args!("{why}"));
+            self.desk.health.send_modify(|health| health.standing.safe_mode = Some(why.clone()));
+        }
         let (ask, asks) = mpsc::channel(1);
         (self.source, self.asks) = (Some(source), asks);
         Reloader(ask)
@@ -140,7 +172,10 @@ impl Shift {
                     // Whoever asked need not have waited.
                     let _ = ask.send(reloaded);
                 }
-                _ = ticks.tick() => self.retire().await,
+                _ = ticks.tick() => {
+                    self.starts().inspect(|starts| starts.runs(Monotonic::now()));
+                    self.retire().await;
+                }
             }
         }
         self.halt().await;
@@ -161,9 +196,11 @@ impl Shift {
         };
         match &done {
             Ok(told) => telemetry.tell(Event::PlanReloaded, format_args!("{told}")),
-            Err(why) => telemetry.tell(Event::ReloadRefused, format_args!("the line goes on as it was: {why}")),
+            Err(why) => {
+                telemetry.tell(Event::ReloadRefused, format_args!("the line goes on as it was: {why}"));
+                self.desk.health.send_modify(|health| health.standing.reload_refused = Some(why.clone()));
+            }
         }
-        self.desk.health.send_modify(|health| health.standing.reload_refused = done.as_ref().err().cloned());
         self.notify.ready();
         done
     }
@@ -171,8 +208,9 @@ impl Shift {
     /// Opens what is to be taken over.
     async fn open_next(&self) -> Result<Next, String> {
         let source = self.source.clone().ok_or("this daemon has no file to read anew")?;
-        let read = tokio::task::spawn_blocking(move || source()).await;
-        let settings = read.map_err(|error| format!("reading broke off: {error}"))?.map_err(|error| error.line())?;
+        let read = move || Texts::read(&source.config).and_then(|texts| Ok((source.settings(&texts)?, texts)));
+        let read = tokio::task::spawn_blocking(read).await.map_err(|error| format!("reading broke off: {error}"))?;
+        let (settings, texts) = read.map_err(|error| error.line())?;
         let kept = fixed(&self.settings, &settings);
         if !kept.is_empty() {
             return Err(kept.join("; "));
@@ -183,7 +221,7 @@ impl Shift {
             return Err(why.to_owned());
         }
         let ladder = ladder::ladder(&settings, &plan, &crew).map_err(|error| in_one_line(&error))?;
-        Ok(Next { settings, plan, crew, ladder })
+        Ok(Next { texts, settings, plan, crew, ladder })
     }
 
     /// The crew that is there, where it has the same models, runs them in the same way and none of them is stopped; else one
@@ -204,7 +242,7 @@ impl Shift {
 
     /// Begins a term with what was opened; what changed, in one sentence.
     async fn begin(&mut self, next: Next, stop: &CancellationToken, broken: &CancellationToken) -> String {
-        let Next { settings, plan, crew, ladder } = next;
+        let Next { texts, settings, plan, crew, ladder } = next;
         let (before, kept) = (self.terms.newest().hash.clone(), Arc::ptr_eq(&crew, &self.crews.newest()));
         let governor = self.halt().await;
         self.governor = ladder.map(|ladder| {
@@ -219,7 +257,7 @@ impl Shift {
         self.crews.add(Arc::clone(&plan), Arc::clone(&crew));
         self.terms.begin(Monotonic::now(), &plan, &rung);
         self.desk.health.send_modify(|health| {
-            health.standing.stopped_models = announce::stopped(&crew);
+            health.standing = Standing { stopped_models: announce::stopped(&crew), ..Standing::default() };
             if self.governor.is_none() {
                 health.governed = None;
             }
@@ -227,9 +265,15 @@ impl Shift {
         let started = self.birth.borrow().started;
         self.birth.send_replace(BirthMessage { started, ..announce::birth(&settings, &plan, &crew, &self.desk) });
         self.settings = settings;
+        self.starts().inspect(|starts| starts.taken_over(texts, Monotonic::now()));
         self.govern(stop);
         let models = if kept { "its models stay" } else { "its models were opened anew" };
         format!("parts captured from now on are judged by plan {}, those before by {before}; {models}", plan.hash)
+    }
+
+    /// The record of this start.
+    fn starts(&self) -> Option<Arc<Starts>> {
+        self.source.as_ref()?.starts.clone()
     }
 
     /// Sets the governor to work.

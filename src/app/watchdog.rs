@@ -73,10 +73,10 @@ impl Watchdog {
         let (judged, backlog) = (self.desk.telemetry.count(Event::PartJudged), self.desk.journal.backlog());
         let standing =
             format!("judging: {judged} parts since the start, {} verdicts wait for the broker", backlog.waiting);
-        match &self.desk.health.borrow().standing.reload_refused {
-            Some(why) => format!("{standing}; the last reload was refused: {why}"),
-            None => standing,
-        }
+        let told = self.desk.health.borrow().standing.clone();
+        let refused = told.reload_refused.map(|why| format!("the last reload was refused: {why}"));
+        let all: Vec<String> = [Some(standing), told.safe_mode, refused].into_iter().flatten().collect();
+        all.join("; ")
     }
 }
 

@@ -22,6 +22,7 @@ mod parity;
 mod price;
 mod reload;
 mod road;
+mod safe;
 mod simulate;
 mod support;
 mod tensorrt;

@@ -9,13 +9,13 @@ use crate::support::daemon::{Daemon, Line};
 use crate::support::mosquitto::DEADLINE;
 
 /// The service manager's end of the socket.
-struct Manager {
+pub(crate) struct Manager {
     socket: PathBuf,
     told: Receiver<String>,
 }
 
 impl Manager {
-    fn new(line: &Line) -> Self {
+    pub(crate) fn new(line: &Line) -> Self {
         let socket = line.path().join("notify");
         let receiver = UnixDatagram::bind(&socket).unwrap();
         let (tell, told) = channel();
@@ -31,14 +31,14 @@ impl Manager {
     }
 
     /// Starts the daemon with a watchdog of so many microseconds.
-    fn start(&self, config: &std::path::Path, watchdog: &str) -> Daemon {
+    pub(crate) fn start(&self, config: &std::path::Path, watchdog: &str) -> Daemon {
         let watchdog = PathBuf::from(watchdog);
         Daemon::start_with(config, &[("NOTIFY_SOCKET", &self.socket), ("WATCHDOG_USEC", &watchdog)])
     }
 
     /// Everything that is told up to the first message that begins with `wanted`.
     #[track_caller]
-    fn until(&self, wanted: &str) -> Vec<String> {
+    pub(crate) fn until(&self, wanted: &str) -> Vec<String> {
         let (start, mut all) = (Instant::now(), Vec::new());
         while let Some(left) = DEADLINE.checked_sub(start.elapsed()) {
             let Ok(message) = self.told.recv_timeout(left) else { break };

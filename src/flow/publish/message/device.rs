@@ -42,6 +42,10 @@ pub struct Standing {
     /// Why the last reload was refused, in one sentence; absent when none was, or one that came later was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload_refused: Option<String>,
+    /// Why the device judges by the configuration that last ran well and not by the one it was given, in one sentence; it stands
+    /// in every verdict's `degraded` too. Absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_mode: Option<String>,
 }
 
 impl StatusMessage {
