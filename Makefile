@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-heat demo-tract test test-tract test-tensorrt bench profile test-recipe lint features models models-full clean
+.PHONY: help demo demo-heat demo-tract test test-systemd test-tract test-tensorrt bench profile test-recipe lint features models models-full clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ demo-tract: ## the same with libonnxruntime taken away: tract serves, and every 
 test: ## every test but tract's: units, properties, the whole road, brokers killed, processes killed
 	@cross/setup test
 	$(RUN_TESTS) --locked $(FEATURES)
+
+test-systemd: ## the unit: systemd-analyze verify silent, exposure at most 2.0, every setting left out with its reason
+	@cross/setup systemd
+	tests/systemd.sh
 
 test-tract: ## the conformance suite with tract beside ONNX Runtime (builds for long)
 	@cross/setup test

@@ -9,39 +9,40 @@
 mod announce;
 mod govern;
 mod ladder;
+mod open;
 mod pace;
 mod settle;
+mod shift;
 mod text;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{self, Broker, ConfigError, Pace, Settings};
-use crate::flow::acquire::{Camera, DeviceError, open_camera, spawn_camera};
+use crate::config::{Pace, Settings};
+use crate::flow::acquire::{Camera, DeviceError, spawn_camera};
 use crate::flow::dispatch::{self, DispatchSettings, Inlets};
-use crate::flow::infer::{self, Crew};
-use crate::flow::plan::Plan;
+use crate::flow::infer::{self, Crew, Crews};
 use crate::flow::pool::Pool;
-use crate::flow::publish::message::{Health, Origin};
 use crate::flow::{Admission, Trigger, bound, publish};
-use crate::memory;
-use crate::models::catalogue;
 use crate::name::Name;
-use crate::record::images::Images;
-use crate::record::journal::Journal;
+use crate::notify::Notify;
 use crate::telemetry::Telemetry;
-use announce::Announced;
-use govern::Governor;
-use pace::LinePace;
+use open::EmbeddedBroker;
 use settle::Desk;
+use shift::{Shift, Start};
 use text::Text;
+use watchdog::Watchdog;
+
+pub use shift::{Reloader, Source};
 
 /// How long a stage may go on after the one before it has ended; three of them stay below systemd's 90 seconds.
 const STAGE: Duration = Duration::from_secs(20);
@@ -52,17 +53,16 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// A daemon that is ready for its first part.
 pub struct App {
     settings: Settings,
-    plan: Arc<Plan>,
     telemetry: Telemetry,
-    crew: Arc<Crew>,
+    /// Plan, models and governor: what may change while the daemon runs.
+    shift: Shift,
     desk: Arc<Desk>,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
-    /// Who chooses the rung, where there is a ladder.
-    governor: Option<Governor>,
     broker: Option<EmbeddedBroker>,
     publisher: Option<JoinHandle<()>>,
     road_empty: CancellationToken,
+    notify: Notify,
 }
 
 impl App {
@@ -71,25 +71,51 @@ impl App {
     ///
     /// # Errors
     /// What could not be had, with its cause: a camera, a model's passport, the inference library, the journal, a port.
-    pub async fn open(mut settings: Settings) -> anyhow::Result<Self> {
+    pub async fn open(settings: Settings) -> anyhow::Result<Self> {
+        Self::open_and_tell(settings, Notify::default()).await
+    }
+
+    /// As [`Self::open`], for a daemon whose service manager is told how it goes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_and_tell(settings: Settings, notify: Notify) -> anyhow::Result<Self> {
         let telemetry = Telemetry::default();
-        let cameras = open_cameras(&settings)?;
-        let (plan, crew) = open_models(&settings, &telemetry).await?;
+        notify.status("opening the cameras and the models");
+        let loading = watchdog::loading(notify.clone(), telemetry.pulse().clone(), open::longest_opening(&settings));
+        let loading = AbortOnDropHandle::new(tokio::spawn(loading));
+        let opened = Self::open_all(settings, telemetry, notify).await;
+        drop(loading);
+        opened
+    }
+
+    async fn open_all(mut settings: Settings, telemetry: Telemetry, notify: Notify) -> anyhow::Result<Self> {
+        let as_read = settings.clone();
+        let cameras = open::cameras(&settings)?;
+        let plan = open::plan(&settings).await?;
+        let crew = open::crew(&plan, &settings, &telemetry).await?;
         let ladder = ladder::ladder(&settings, &plan, &crew)?;
-        let (desk, told) = open_desk(&settings, &crew, &telemetry).await?;
-        let broker = open_broker(&mut settings).await?;
+        let (desk, told) = open::desk(&settings, &crew, &telemetry).await?;
+        let broker = open::broker(&mut settings).await?;
         let text = Text::open(&settings, &telemetry).await?;
 
         let road_empty = CancellationToken::new();
-        let announced = Announced { settings: &settings, plan: &plan, crew: &crew, desk: &desk };
-        let publisher = announced.publisher(told);
+        let (birth, born) = watch::channel(announce::birth(&settings, &plan, &crew, &desk));
+        let publisher = announce::publisher(&settings, &desk, born, told);
         let publisher = publisher.map(|publisher| tokio::spawn(publish::run(publisher, road_empty.clone())));
         if publisher.is_none() {
             tracing::warn!("no [mqtt] in the config: verdicts stay in the journal and nobody is told");
         }
         let desk = Arc::new(desk);
-        let governor = ladder.map(|ladder| Governor::new(&settings, ladder, &desk));
-        Ok(Self { settings, plan, telemetry, crew, desk, cameras, text, governor, broker, publisher, road_empty })
+        let start = Start { settings: as_read, plan, crew, ladder, desk, birth, notify };
+        let (desk, notify) = (Arc::clone(&start.desk), start.notify.clone());
+        let shift = Shift::new(start);
+        Ok(Self { settings, telemetry, shift, desk, cameras, text, broker, publisher, road_empty, notify })
+    }
+
+    /// Lets the daemon be asked, while it runs, to read everything anew from `source`.
+    pub fn reload_from(&mut self, source: Source) -> Reloader {
+        self.shift.reload_from(source)
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -116,34 +142,40 @@ impl App {
     /// The first of: a camera that failed, a stage that broke off or did not drain in time, CUDA that broke. Parts on the road get their
     /// verdicts all the same.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let poisoned = self.crew.poisoned().clone();
-        tokio::spawn(end_with(poisoned.clone(), stop.clone()));
+        let broken = CancellationToken::new();
+        tokio::spawn(end_with(broken.clone(), stop.clone()));
+        let (terms, crews) = (self.shift.terms(), self.shift.crews());
+        let models = terms.newest().models().len();
         let (parts_in, parts) = mpsc::channel(bound::PARTS);
         let (walked_in, walked) = mpsc::channel(bound::PARTS);
         let in_flight = self.settings.runtime.parts_in_flight;
-        let infer = tokio::spawn(infer::run(parts, Arc::clone(&self.crew), in_flight, walked_in));
+        let infer = tokio::spawn(infer::run(parts, Arc::clone(&crews), in_flight, walked_in));
         let desk = Arc::clone(&self.desk);
         let settle = tokio::spawn(async move { desk.run(walked).await });
         let refresh = tokio::spawn(refresh_health(Arc::clone(&self.desk)));
-        let rung = self.governor.as_ref().map_or_else(|| watch::channel(0).1, Governor::rung);
-        let governed = self.governor.map(|governor| tokio::spawn(governor.run(stop.clone())));
+        let watchdog =
+            Watchdog { notify: self.notify.clone(), desk: Arc::clone(&self.desk), crews: Arc::clone(&crews) };
+        let drained_up = CancellationToken::new();
+        let watchdog = tokio::spawn(watchdog.run(drained_up.clone()));
+        let shift = tokio::spawn(self.shift.serve(stop.clone(), broken.clone()));
 
-        let (inlets, threads, started) =
-            start_cameras(&self.settings, self.cameras, self.text, rung, &self.telemetry, &stop);
+        let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
         let settings = DispatchSettings::from(&self.settings);
-        tracing::info!("ready: {} cameras, {} models", self.settings.cameras.len(), self.plan.models().len());
-        dispatch::run(inlets, settings, self.plan, door, self.telemetry, parts_in, stop.clone()).await;
+        tracing::info!("ready: {} cameras, {models} models", self.settings.cameras.len());
+        self.notify.ready();
+        dispatch::run(inlets, settings, terms, door, self.telemetry, parts_in, stop.clone()).await;
 
         stop.cancel();
+        self.notify.stopping();
         let mut done = started.and(drained("infer", infer).await);
         let settled = drained("the desk", settle).await;
         self.desk.give_up.cancel();
         refresh.abort();
         let _ = refresh.await;
-        if let Some(governed) = governed {
-            done = done.and(governed.await.context("the governor broke off"));
-        }
+        drained_up.cancel();
+        watchdog.await.context("the watchdog broke off")?;
+        done = done.and(shift.await.context("reloading broke off"));
         self.desk.refresh_health();
         self.road_empty.cancel();
         if let Some(publisher) = self.publisher {
@@ -151,13 +183,13 @@ impl App {
         }
         done.and(settled)?;
         let filmed = tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(join)).await;
-        close(self.crew, self.desk).await?;
+        close(crews, self.desk).await?;
         if let Some(broker) = self.broker {
             broker.stop().await;
         }
         tracing::info!("the road is empty, the journal closed");
         filmed.context("joining the cameras broke off")??;
-        anyhow::ensure!(!poisoned.is_cancelled(), "CUDA is broken for this process: it ends, to be started anew");
+        anyhow::ensure!(!broken.is_cancelled(), "CUDA is broken for this process: it ends, to be started anew");
         Ok(())
     }
 }
@@ -191,92 +223,6 @@ async fn drained(stage: &str, task: JoinHandle<()>) -> anyhow::Result<()> {
     ended.with_context(|| format!("{stage} broke off"))
 }
 
-/// Opens the device of every camera.
-fn open_cameras(settings: &Settings) -> anyhow::Result<Vec<(Name, Box<dyn Camera>)>> {
-    let open = |(name, camera): (&Name, &config::Camera)| {
-        let device = open_camera(camera).with_context(|| format!("camera {name}"))?;
-        Ok((name.clone(), device))
-    };
-    settings.cameras.iter().map(open).collect()
-}
-
-/// Opens journal and images, and gives their verdicts to the parts that the last run left open.
-async fn open_desk(
-    settings: &Settings,
-    crew: &Crew,
-    telemetry: &Telemetry,
-) -> anyhow::Result<(Desk, watch::Receiver<Health>)> {
-    let run = &settings.line.run;
-    let opened = Journal::open(&settings.journal, run, settings.mqtt.is_some())?;
-    let origin = Origin { device: settings.device.clone(), epoch: opened.epoch, run: run.clone() };
-    let images = settings.images.as_ref().map(|images| Images::open(images, opened.epoch, telemetry)).transpose()?;
-    let (health, told) =
-        watch::channel(Health { stopped_models: announce::stopped(crew), latency: None, governed: None });
-    let (journal, latencies) = (opened.journal, Mutex::default());
-    let (give_up, pace) =
-        (CancellationToken::new(), LinePace::new(&settings.cameras, settings.governor.deadline, telemetry));
-    let desk = Desk { origin, journal, images, health, pace, telemetry: telemetry.clone(), latencies, give_up };
-    for part in &opened.interrupted {
-        desk.close_interrupted(part).await?;
-    }
-    Ok((desk, told))
-}
-
-/// Reads the passports, checks the files, builds the plan, opens and warms up every model.
-async fn open_models(settings: &Settings, telemetry: &Telemetry) -> anyhow::Result<(Arc<Plan>, Arc<Crew>)> {
-    let (settings, telemetry) = (settings.clone(), telemetry.clone());
-    let open = move || {
-        let models = catalogue::load_all(&settings)?;
-        let fits = catalogue::fits(&settings)?;
-        let plan =
-            Plan::fitted(&settings, &models, &fits).map_err(|found| ConfigError::of_sentences("the routes", found))?;
-        let plan = Arc::new(plan);
-        // What reading config and passports took is not to stand beside what reading the models takes.
-        memory::give_back();
-        let crew = Crew::open(&plan, &settings.runtime, telemetry)?;
-        memory::give_back();
-        Ok((plan, Arc::new(crew)))
-    };
-    tokio::task::spawn_blocking(open).await.context("opening the models broke off")?
-}
-
-#[cfg(feature = "broker")]
-use crate::flow::publish::broker::Embedded;
-
-/// The broker in this process, in builds that have one.
-struct EmbeddedBroker {
-    #[cfg(feature = "broker")]
-    embedded: Embedded,
-    address: SocketAddr,
-}
-
-impl EmbeddedBroker {
-    fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    async fn stop(self) {
-        #[cfg(feature = "broker")]
-        self.embedded.stop().await;
-    }
-}
-
-/// Starts the embedded broker where the config asks for one, and writes the port it got into the settings.
-async fn open_broker(settings: &mut Settings) -> anyhow::Result<Option<EmbeddedBroker>> {
-    let Some(Broker::Embedded { listen }) = settings.mqtt.as_mut().map(|mqtt| &mut mqtt.broker) else {
-        return Ok(None);
-    };
-    #[cfg(feature = "broker")]
-    {
-        let embedded = Embedded::start(*listen).await.map_err(|why| anyhow!(why))?;
-        let address = embedded.local_addr;
-        *listen = address;
-        Ok(Some(EmbeddedBroker { embedded, address }))
-    }
-    #[cfg(not(feature = "broker"))]
-    bail!("[mqtt] broker = \"embedded\" on {listen}: this build has no broker; build with the feature `broker`")
-}
-
 /// A camera's thread, with its name.
 type Filming = (Name, std::thread::JoinHandle<Result<(), DeviceError>>);
 
@@ -285,7 +231,6 @@ fn start_cameras(
     settings: &Settings,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
-    rung: watch::Receiver<usize>,
     telemetry: &Telemetry,
     stop: &CancellationToken,
 ) -> (Inlets, Vec<Filming>, anyhow::Result<()>) {
@@ -309,7 +254,7 @@ fn start_cameras(
         }
     }
     text.stop_with(stop.clone());
-    (Inlets { frames, readings: text.readings, triggers, rung }, threads, started)
+    (Inlets { frames, readings: text.readings, triggers }, threads, started)
 }
 
 /// Joins a camera's thread.
@@ -328,12 +273,12 @@ async fn refresh_health(desk: Arc<Desk>) {
 }
 
 /// Ends the model threads, writes the images that wait, closes the journal.
-async fn close(crew: Arc<Crew>, desk: Arc<Desk>) -> anyhow::Result<()> {
-    let (Some(crew), Some(desk)) = (Arc::into_inner(crew), Arc::into_inner(desk)) else {
+async fn close(crews: Arc<Crews>, desk: Arc<Desk>) -> anyhow::Result<()> {
+    let (Some(crews), Some(desk)) = (Arc::into_inner(crews).and_then(Crews::into_all), Arc::into_inner(desk)) else {
         bail!("a stage that should have ended still holds the models or the journal");
     };
     let journal = tokio::task::spawn_blocking(move || {
-        crew.close();
+        crews.into_iter().for_each(Crew::close);
         desk.close()
     });
     journal.await.context("closing broke off")?.close().await;

@@ -10,6 +10,7 @@ mod eval;
 mod fit;
 mod labelled;
 mod line;
+mod log;
 mod models;
 mod run;
 mod schema;
@@ -22,6 +23,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::app::runtime;
+use log::start_logging;
 
 /// Factory quality inspection on NVIDIA Jetson: frames and sensor text in, one verdict per part out.
 #[derive(Debug, Parser)]
@@ -104,18 +106,6 @@ fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Writes log lines to standard error: `RUST_LOG` decides which, `quiet` leaves only errors unless it is set.
-fn start_logging(quiet: bool) {
-    use std::io::IsTerminal as _;
-    use tracing_subscriber::EnvFilter;
-    let usual = if quiet { "error" } else { "info,ort=warn,mqtt5=warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let lines = lines.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    // A second subscriber in one process can only come from a caller that has set one: theirs stays.
-    let _ = lines.try_init();
 }
 
 /// Reads a config; findings are printed in full.

@@ -12,6 +12,7 @@ mod disk;
 pub mod document;
 pub mod file;
 pub mod findings;
+mod fixed;
 pub mod schema;
 mod settings;
 #[cfg(test)]
@@ -20,7 +21,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 pub use findings::ConfigError;
+pub use fixed::fixed;
 pub use settings::*;
 
 use crate::name::Name;
@@ -35,8 +39,19 @@ pub const DEFAULT: &str = include_str!("config/default.toml");
 pub struct Surroundings {
     /// The folder that relative paths start from.
     pub folder: PathBuf,
-    /// systemd's `$CREDENTIALS_DIRECTORY`, where there is one.
+    /// systemd's `$CREDENTIALS_DIRECTORY`, else the folder `credentials` beside the file, where there is one.
     pub credentials: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Those of the main file at `path`.
+    fn of(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        // Where systemd is too old for credentials (below 247, JetPack 5), the files lie beside the config.
+        let beside = Some(folder.join("credentials")).filter(|folder| folder.is_dir());
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).or(beside);
+        Self { folder, credentials }
+    }
 }
 
 /// A configuration as far as it could be read, for who wants to tell everything about it at once.
@@ -55,16 +70,43 @@ pub struct Survey {
 /// # Errors
 /// [`ConfigError`] with every finding in these files.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    let label = path.display().to_string();
-    let (files, surroundings) = gather(path).map_err(|findings| ConfigError::new(&label, findings))?;
-    settings(&label, &files, &surroundings)
+    Texts::read(path)?.settings()
+}
+
+/// The texts of a configuration as they were read: what another process can make the same settings of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    /// The main file.
+    pub path: PathBuf,
+    /// Pairs of label and text, the main one first.
+    pub files: Vec<(String, String)>,
+}
+
+impl Texts {
+    /// Reads the file at `path` and its fragments.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with each file that cannot be read.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let files = gather(path).map_err(|findings| ConfigError::new(&path.display().to_string(), findings))?;
+        Ok(Self { path: path.into(), files })
+    }
+
+    /// Makes settings of them.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every finding in them.
+    pub fn settings(&self) -> Result<Settings, ConfigError> {
+        settings(&self.path.display().to_string(), &self.files, &Surroundings::of(&self.path))
+    }
 }
 
 /// Reads the same files as [`load`], goes on after findings, and looks whether the pictures to replay are there.
 #[must_use]
 pub fn survey(path: &Path) -> Survey {
     match gather(path) {
-        Ok((files, surroundings)) => judge(&files, &surroundings, true),
+        Ok(files) => judge(&files, &Surroundings::of(path), true),
         Err(findings) => Survey { findings, ..Survey::default() },
     }
 }
@@ -72,9 +114,9 @@ pub fn survey(path: &Path) -> Survey {
 /// Files already read, as pairs of label and text.
 type Files = Vec<(String, String)>;
 
-/// The file at `path` and its fragments as pairs of label and text, and what they are judged by.
-fn gather(path: &Path) -> Result<(Files, Surroundings), Vec<Finding>> {
-    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+/// The file at `path` and its fragments as pairs of label and text.
+fn gather(path: &Path) -> Result<Files, Vec<Finding>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
     let mut files = vec![document::read(path).map_err(|finding| vec![finding])?];
     let mut unreadable = Vec::new();
     for fragment in fragments(&folder.join("conf.d")).map_err(|finding| vec![finding])? {
@@ -86,8 +128,7 @@ fn gather(path: &Path) -> Result<(Files, Surroundings), Vec<Finding>> {
     if !unreadable.is_empty() {
         return Err(unreadable);
     }
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    Ok((files, Surroundings { folder, credentials }))
+    Ok(files)
 }
 
 /// Makes settings of files already read: pairs of label and text, the main one first.

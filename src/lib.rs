@@ -37,6 +37,8 @@ pub mod learn;
 pub mod memory;
 pub mod models;
 pub mod name;
+pub mod notify;
+pub mod pulse;
 pub mod record;
 pub mod simulate;
 pub mod task;

@@ -1,4 +1,5 @@
-//! What happens and must be told: one event, one log line, one counter, from a closed list.
+//! What happens and must be told: one event, one log line, one counter, from a closed list. Beside the counters everyone finds
+//! the [`Pulse`], where the threads that must live beat.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::Level;
+
+use crate::pulse::Pulse;
 
 /// What happened on the road and must be told: one event, one log line, one counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -83,11 +86,19 @@ pub enum Event {
     ImageDropped,
     /// A kept image was removed to make room.
     ImageExpired,
+    /// Something that must move did not, and the watchdog was not fed.
+    WatchdogWithheld,
+    /// Configuration, models and fits were read anew; parts captured from then on are judged by them.
+    PlanReloaded,
+    /// They were read anew and refused; the line goes on as it was.
+    ReloadRefused,
+    /// The daemon began with the configuration that last ran well, because another one kept failing.
+    SafeMode,
 }
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Self; Self::ImageExpired as usize + 1] = [
+    pub const ALL: [Self; Self::SafeMode as usize + 1] = [
         Self::FrameCaptured,
         Self::FrameSuperseded,
         Self::FrameUnreadable,
@@ -123,6 +134,10 @@ impl Event {
         Self::ImageKept,
         Self::ImageDropped,
         Self::ImageExpired,
+        Self::WatchdogWithheld,
+        Self::PlanReloaded,
+        Self::ReloadRefused,
+        Self::SafeMode,
     ];
 
     /// How loud the log line is: normal traffic whispers, whatever someone should look at is a warning.
@@ -135,7 +150,11 @@ impl Event {
             | Self::VerdictPublished
             | Self::ImageKept
             | Self::ImageExpired => Level::DEBUG,
-            Self::BrokerConnected | Self::EngineBuilt | Self::PartDuplicate | Self::FrameSuperseded => Level::INFO,
+            Self::BrokerConnected
+            | Self::EngineBuilt
+            | Self::PartDuplicate
+            | Self::FrameSuperseded
+            | Self::PlanReloaded => Level::INFO,
             _ => Level::WARN,
         }
     }
@@ -152,11 +171,12 @@ impl fmt::Display for Event {
 #[derive(Debug, Clone)]
 pub struct Telemetry {
     counts: Arc<[AtomicU64; Event::ALL.len()]>,
+    pulse: Pulse,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { counts: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))) }
+        Self { counts: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))), pulse: Pulse::default() }
     }
 }
 
@@ -169,6 +189,12 @@ impl Telemetry {
             Level::INFO => tracing::info!(%event, "{detail}"),
             _ => tracing::debug!(%event, "{detail}"),
         }
+    }
+
+    /// Where the threads of this process beat.
+    #[must_use]
+    pub const fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// How often `event` was told.

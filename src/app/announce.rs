@@ -14,43 +14,38 @@ use crate::flow::publish::outbox::Retry;
 use crate::flow::publish::wire::Address;
 use crate::flow::publish::{DRAIN, Publisher};
 
-/// What is announced.
-pub(super) struct Announced<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) plan: &'a Plan,
-    pub(super) crew: &'a Crew,
-    pub(super) desk: &'a Desk,
+/// The publisher, where the config names a broker.
+pub(super) fn publisher(
+    settings: &Settings,
+    desk: &Desk,
+    birth: watch::Receiver<BirthMessage>,
+    health: watch::Receiver<Health>,
+) -> Option<Publisher> {
+    let mqtt = settings.mqtt.as_ref()?;
+    Some(Publisher {
+        address: Address::new(mqtt, &settings.device, "publisher"),
+        topics: Topics::new(&settings.device),
+        feed: Arc::new(desk.journal.clone()),
+        birth,
+        health,
+        counters_every: mqtt.counters_every,
+        drain: DRAIN,
+        retry: Retry::default(),
+        telemetry: desk.telemetry.clone(),
+    })
 }
 
-impl Announced<'_> {
-    /// The publisher, where the config names a broker.
-    pub(super) fn publisher(&self, health: watch::Receiver<Health>) -> Option<Publisher> {
-        let mqtt = self.settings.mqtt.as_ref()?;
-        Some(Publisher {
-            address: Address::new(mqtt, &self.settings.device, "publisher"),
-            topics: Topics::new(&self.settings.device),
-            feed: Arc::new(self.desk.journal.clone()),
-            birth: self.birth(),
-            health,
-            counters_every: mqtt.counters_every,
-            drain: DRAIN,
-            retry: Retry::default(),
-            telemetry: self.desk.telemetry.clone(),
-        })
-    }
-
-    /// What the device is and judges with.
-    fn birth(&self) -> BirthMessage {
-        let placements: BTreeMap<_, _> = self.crew.placements().collect();
-        let model = |model: &Arc<crate::models::passport::Model>| BornModel {
-            model: model.passport.name.clone(),
-            sha256: model.passport.file.sha256.clone(),
-            tier: model.passport.tier,
-            placement: placements.get(&model.passport.name).map(|placement| placement.as_ref().clone()),
-        };
-        let models = self.plan.models().iter().map(model).collect();
-        BirthMessage::new(&self.desk.origin, self.settings.line.recipe.clone(), self.plan.hash.clone(), models)
-    }
+/// What the device is and judges with.
+pub(super) fn birth(settings: &Settings, plan: &Plan, crew: &Crew, desk: &Desk) -> BirthMessage {
+    let placements: BTreeMap<_, _> = crew.placements().collect();
+    let model = |model: &Arc<crate::models::passport::Model>| BornModel {
+        model: model.passport.name.clone(),
+        sha256: model.passport.file.sha256.clone(),
+        tier: model.passport.tier,
+        placement: placements.get(&model.passport.name).map(|placement| placement.as_ref().clone()),
+    };
+    let models = plan.models().iter().map(model).collect();
+    BirthMessage::new(&desk.origin, settings.line.recipe.clone(), plan.hash.clone(), models)
 }
 
 /// The models that do not judge.

@@ -37,6 +37,7 @@ pub(super) struct Governor {
     settings: step::Settings,
     state: State,
     before: Before,
+    began: Instant,
     /// When it looked last, since it began.
     looked: Option<Duration>,
     blind_looks: u32,
@@ -49,8 +50,8 @@ pub(super) struct Governor {
 impl Governor {
     /// A governor for `ladder`, which begins on the lightest rung that judges.
     pub(super) fn new(settings: &Settings, ladder: Ladder, desk: &Arc<Desk>) -> Self {
-        let config::Governor { board_root, every, dwell, hold, margin_kelvin, .. } = settings.governor.clone();
-        let settings = step::Settings { dwell, hold_seconds: hold.as_secs_f64(), margin_kelvin, ..Default::default() };
+        let config::Governor { board_root, every, .. } = settings.governor.clone();
+        let settings = governed_by(&settings.governor);
         let sensors = Sensors::find(&board_root);
         let state = State::new(&settings, &ladder);
         let rung = watch::Sender::new(state.rung());
@@ -62,6 +63,7 @@ impl Governor {
             settings,
             state,
             before: Before::default(),
+            began: Instant::now(),
             looked: None,
             blind_looks: 0,
             alarms: HashSet::new(),
@@ -70,30 +72,44 @@ impl Governor {
         }
     }
 
+    /// A governor for new settings that goes on where this one is: with the rung and what was learned of the board. `None`
+    /// where the ladder or the board is another, for then nothing of that holds.
+    pub(super) fn taken_over(mut self, settings: &Settings, ladder: &Ladder) -> Option<Self> {
+        let told = &settings.governor;
+        if self.ladder != *ladder || self.root != told.board_root {
+            return None;
+        }
+        self.every = told.every;
+        self.settings = governed_by(told);
+        Some(self)
+    }
+
     /// The rung that is in force.
     pub(super) fn rung(&self) -> watch::Receiver<usize> {
         self.rung.subscribe()
     }
 
-    /// Governs until `stop`.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
-        let began = Instant::now();
+    /// Governs until `stop`; `None` when it broke off.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Option<Self> {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.tell_start();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return Some(self),
             }
             // The kernel may take its time over a file.
             let looked = tokio::task::spawn_blocking(move || {
-                self.look(began.elapsed());
+                self.look(self.began.elapsed());
                 self
             });
             match looked.await {
                 Ok(governor) => self = governor,
-                Err(error) => return tracing::error!("the governor broke off, the rung stays: {error}"),
+                Err(error) => {
+                    tracing::error!("the governor broke off, the rung stays: {error}");
+                    return None;
+                }
             }
         }
     }
@@ -175,4 +191,10 @@ impl Governor {
     fn name(&self) -> &str {
         self.ladder.rung(self.state.rung()).name.as_str()
     }
+}
+
+/// What the step is told of the config.
+fn governed_by(told: &config::Governor) -> step::Settings {
+    let (dwell, hold_seconds) = (told.dwell, told.hold.as_secs_f64());
+    step::Settings { dwell, hold_seconds, margin_kelvin: told.margin_kelvin, ..Default::default() }
 }

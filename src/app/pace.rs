@@ -22,13 +22,14 @@ pub(super) struct LinePace {
     dropping: u64,
     /// Whether every camera waits until its frame is taken: the line then goes as fast as the models do.
     patient: bool,
-    deadline: Duration,
     seen: Mutex<Seen>,
 }
 
 /// What was seen since, and of, the last look.
 #[derive(Debug, Default)]
 struct Seen {
+    /// How long after the capture a verdict is due.
+    deadline: Duration,
     /// Parts that were judged on `rung`, and the seconds their models took.
     rung: usize,
     parts: f64,
@@ -48,9 +49,13 @@ impl LinePace {
             telemetry: telemetry.clone(),
             dropping: (dropping as u64).max(1),
             patient: cameras.values().all(|camera| camera.pace == Pace::FreeRunning),
-            deadline,
-            seen: Mutex::default(),
+            seen: Mutex::new(Seen { deadline, ..Seen::default() }),
         }
+    }
+
+    /// Verdicts are due `deadline` after the capture from now on.
+    pub(super) fn set_deadline(&self, deadline: Duration) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).deadline = deadline;
     }
 
     /// Notes what the models of a part took, without waiting.
@@ -88,7 +93,7 @@ impl LinePace {
         Load {
             arrivals_per_second: seen.arrivals_per_second,
             queued: joined.saturating_sub(count(Event::PartJudged)).saturating_sub(1) as f64,
-            deadline_seconds: self.deadline.as_secs_f64(),
+            deadline_seconds: seen.deadline.as_secs_f64(),
             service_scale: seen.scale.unwrap_or(1.0),
             waits: self.patient,
         }

@@ -16,6 +16,7 @@ use crate::flow::publish::outbox::{Retry, draw};
 use crate::flow::verdict::{Decision, Verdict};
 use crate::flow::{Walked, bound, inspect};
 use crate::learn::metrics::percentile;
+use crate::pulse::Beat;
 use crate::record::images::Images;
 use crate::record::journal::{Journal, JournalError, OpenPart};
 use crate::telemetry::{Event, Telemetry};
@@ -32,6 +33,8 @@ pub(super) struct Desk {
     pub(super) pace: LinePace,
     pub(super) telemetry: Telemetry,
     pub(super) latencies: Mutex<Latencies>,
+    /// The beat of the whole road; excused while the disk does not take verdicts.
+    pub(super) road: Beat,
     /// Once cancelled, a verdict that cannot be written is not tried again.
     pub(super) give_up: CancellationToken,
 }
@@ -53,7 +56,8 @@ impl Desk {
     /// Judges one part and makes the verdict durable before anything else happens with it.
     async fn settle(&self, mut walked: Walked) {
         let verdict = inspect::judge(&walked);
-        let message = compose(&walked, &verdict, &self.origin, Stamp::now());
+        let mut message = compose(&walked, &verdict, &self.origin, Stamp::now());
+        message.degraded.extend(self.health.borrow().standing.safe_mode.clone());
         self.tell(&walked, &verdict);
         self.pace.note(&walked);
         if let Some(times) = message.milliseconds {
@@ -88,6 +92,7 @@ impl Desk {
                 Event::VerdictUnwritten,
                 format_args!("part {part}: {error}; failure {failures}, next try in {pause:?}"),
             );
+            let _excuse = self.road.excused();
             if self.give_up.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 tracing::error!("the verdict on part {part} is given up, it is not in the journal: {error}");
                 return None;
@@ -174,10 +179,11 @@ mod tests {
         let (run, settings) = (Name::new("run-1").unwrap(), config::Journal { path: path.into(), max_bytes: 1 << 30 });
         let opened = Journal::open(&settings, &run, true).unwrap();
         let origin = Origin { device: Name::new("device-1").unwrap(), epoch: opened.epoch, run };
-        let health = watch::channel(Health { stopped_models: vec![], latency: None, governed: None }).0;
+        let health = watch::channel(Health::default()).0;
         let (telemetry, latencies, give_up) = (Telemetry::default(), Mutex::default(), CancellationToken::new());
         let pace = LinePace::new(&std::collections::BTreeMap::new(), Duration::from_secs(1), &telemetry);
-        Desk { origin, journal: opened.journal, images: None, health, pace, telemetry, latencies, give_up }
+        let road = telemetry.pulse().listen("the road");
+        Desk { origin, journal: opened.journal, images: None, health, pace, telemetry, latencies, road, give_up }
     }
 
     fn outside(path: &Path, sql: &str) {

@@ -185,9 +185,13 @@ fn remote(address: &str, table: &Path, findings: &mut Findings<'_>) -> Option<Br
 
 fn credential(name: &Name, table: &Path, surroundings: &Surroundings, findings: &mut Findings<'_>) -> Option<PathBuf> {
     if surroundings.credentials.is_none() {
-        let message = format!("`mqtt.password_credential` is \"{name}\", but $CREDENTIALS_DIRECTORY is not set");
-        findings.value(&table.then("password_credential"), message, "want to be started by systemd").help(format!(
-            "add `LoadCredential={name}:/path/to/secret` to the unit, or use `password_file` outside of systemd"
+        let message = format!(
+            "`mqtt.password_credential` is \"{name}\", but $CREDENTIALS_DIRECTORY is not set and there is no folder {}",
+            surroundings.folder.join("credentials").display()
+        );
+        findings.value(&table.then("password_credential"), message, "want one of them").help(format!(
+            "add `LoadCredential={name}:/path/to/secret` to the unit (systemd 247 and newer), make that folder with a file {name}, \
+             or use `password_file`"
         ));
     }
     Some(surroundings.credentials.as_ref()?.join(name.as_str()))

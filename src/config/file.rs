@@ -295,7 +295,8 @@ pub struct Mqtt {
     pub username: Option<String>,
     /// The file that holds the password.
     pub password_file: Option<PathBuf>,
-    /// The systemd credential that holds the password.
+    /// The systemd credential that holds the password; without systemd's, a file of this name in the folder `credentials`
+    /// beside the main file.
     pub password_credential: Option<Name>,
     /// How often counters are published.
     #[serde(default = "default::counters_every_s")]

@@ -114,6 +114,17 @@ impl ConfigError {
         self.findings
     }
 
+    /// All findings in one line, for a log: what is seen, then what is wanted.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let one = |finding: &Finding| match finding.wanted.as_str() {
+            "" => finding.message.clone(),
+            wanted => format!("{}, {wanted}", finding.message),
+        };
+        let all: Vec<String> = self.findings.iter().map(one).collect();
+        format!("{}: {}", self.label, all.join("; "))
+    }
+
     /// The whole report as text, `width` columns wide, each finding with its line and caret.
     #[must_use]
     pub fn render(&self, width: usize, colour: bool) -> String {

@@ -16,21 +16,30 @@ pub use recipe::recipe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Monotonic;
 use crate::config;
 use crate::flow::frames::FrameSource;
-use crate::flow::plan::Plan;
 use crate::flow::plan::choice::{looks_at_pixels, route};
+use crate::flow::plan::terms::Terms;
 use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Trigger, bound};
 use crate::name::Name;
+use crate::pulse::Beat;
 use crate::telemetry::{Event, Telemetry};
 use cameras::Cameras;
 use join::{Joined, Joiner};
+
+/// How often the stage turns when nothing comes: so often it beats at the least.
+const TURN: Duration = Duration::from_secs(1);
+
+/// How long a frame may be on its way here after its capture, so that the plan of its time is kept for it: exposure, transfer,
+/// decoding, and a place in the camera's queue.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
 /// What comes in.
 #[derive(Debug)]
@@ -41,8 +50,6 @@ pub struct Inlets {
     pub readings: mpsc::Receiver<Reading>,
     /// For each sensor that triggers, the cameras it triggers.
     pub triggers: BTreeMap<Name, Vec<(Name, mpsc::Sender<Trigger>)>>,
-    /// The rung that is in force, counted from the heaviest.
-    pub rung: watch::Receiver<usize>,
 }
 
 /// What dispatch was told.
@@ -72,26 +79,29 @@ impl From<&config::Settings> for DispatchSettings {
 }
 
 /// Runs the stage until every camera has ended and every open part is closed, or until `stop`: then open parts are
-/// closed at once, with what has come, and sent on. Each part is judged on the rung that is in force when it is routed.
+/// closed at once, with what has come, and sent on. Each part is judged by the plan that was in force when it was captured, on
+/// the rung that is in force when it is routed.
 pub async fn run(
     inlets: Inlets,
     settings: DispatchSettings,
-    plan: Arc<Plan>,
+    terms: Arc<Terms>,
     door: Arc<dyn Admission>,
     telemetry: Telemetry,
     out: mpsc::Sender<Part>,
     stop: CancellationToken,
 ) {
-    let Inlets { frames, mut readings, triggers, rung } = inlets;
+    let Inlets { frames, mut readings, triggers } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
-    let (clock, line) = (Clock::start(), settings.line);
-    let mut desk = Desk { joiner, clock, line, plan, rung, door, telemetry, out, triggers };
+    let (clock, line, beat) = (Clock::start(), settings.line, telemetry.pulse().listen("dispatch"));
+    let mut desk = Desk { joiner, clock, line, terms, door, telemetry, out, triggers, beat };
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
     while desk.take_held(&mut cameras).await && (cameras.any_left() || desk.joiner.has_open()) {
         if stop.is_cancelled() || (!listening && !cameras.any_left()) {
             break;
         }
+        desk.beat.moved();
+        desk.let_go(&cameras);
         let deadline = desk.joiner.next_deadline();
         let more = tokio::select! {
             () = stop.cancelled() => break,
@@ -110,6 +120,7 @@ pub async fn run(
                 let due = desk.clock.now();
                 desk.catch_up(&mut readings, &mut cameras).await && desk.tick(due).await
             }
+            () = tokio::time::sleep(TURN) => true,
         };
         if !more {
             return;
@@ -148,15 +159,23 @@ struct Desk {
     joiner: Joiner,
     clock: Clock,
     line: config::Line,
-    plan: Arc<Plan>,
-    rung: watch::Receiver<usize>,
+    terms: Arc<Terms>,
     door: Arc<dyn Admission>,
     telemetry: Telemetry,
     out: mpsc::Sender<Part>,
     triggers: BTreeMap<Name, Vec<(Name, mpsc::Sender<Trigger>)>>,
+    beat: Beat,
 }
 
 impl Desk {
+    /// Lets go of plans that no part will be judged by any more.
+    fn let_go(&self, cameras: &Cameras) {
+        let held = cameras.sources.iter().filter_map(|source| Some(source.held.as_ref()?.captured));
+        let on_its_way = self.clock.now() - ON_ITS_WAY;
+        let earliest = held.chain(self.joiner.earliest()).fold(on_its_way, Monotonic::min);
+        self.terms.let_go(earliest);
+    }
+
     /// The next frame of any camera. Where it can only open a part, once there is room for that part: until then it is better
     /// off with its camera, where the newest may win and none need be taken early. Nothing is lost when it is cancelled.
     async fn next_frame(&self, cameras: &mut Cameras) -> (usize, Option<Arc<Frame>>) {
@@ -248,7 +267,10 @@ impl Desk {
 
     /// Asks the door; what it turns away is counted.
     async fn admit(&self, part: &PartId, triggered: bool) -> bool {
-        match self.door.admit(part.clone(), triggered).await {
+        let asked = self.beat.excused();
+        let admitted = self.door.admit(part.clone(), triggered).await;
+        drop(asked);
+        match admitted {
             Admitted::Accepted => return true,
             Admitted::Duplicate => {
                 self.telemetry.tell(Event::PartDuplicate, format_args!("part {part} has come before in this run"));
@@ -271,7 +293,10 @@ impl Desk {
             }
             self.telemetry.tell(Event::PartJoined, format_args!("part {}: {} frames", joined.id, joined.frames.len()));
             let part = self.routed(joined).await;
-            if self.out.send(part).await.is_err() {
+            let excuse = self.beat.excused();
+            let sent = self.out.send(part).await;
+            drop(excuse);
+            if sent.is_err() {
                 return false;
             }
         }
@@ -286,18 +311,17 @@ impl Desk {
             tracing::warn!("part {id}: {seen:?} is no recipe name; the line's recipe {recipe} is used");
         }
         notes.extend(unusable);
-        let plan = Arc::clone(&self.plan);
         let readings = Arc::new(readings);
-        // The order in force now holds for the whole way of this part.
-        let rung = *self.rung.borrow();
+        // The plan of its capture and the order in force now hold for the whole way of this part.
+        let (plan, rung) = self.terms.at(captured);
         let mut part =
             Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None, rung };
-        part.route = if looks_at_pixels(&self.plan) {
+        part.route = if looks_at_pixels(&part.plan) {
             let seen = part.clone();
             let chosen = tokio::task::spawn_blocking(move || route(&seen, &seen.plan)).await;
             chosen.inspect_err(|error| tracing::error!("part {}: routing failed: {error}", part.id)).unwrap_or(None)
         } else {
-            route(&part, &self.plan)
+            route(&part, &part.plan)
         };
         part
     }

@@ -6,6 +6,7 @@
 mod build;
 pub mod choice;
 mod statistics;
+pub mod terms;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

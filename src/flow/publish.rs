@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Monotonic;
 use crate::telemetry::{Event, Telemetry};
-use message::{BirthMessage, CountersMessage, GovernorMessage, Health, State, StatusMessage, Topics};
+use message::{BirthMessage, CountersMessage, GovernorMessage, Health, Standing, State, StatusMessage, Topics};
 use outbox::{Ended, Outbox, Publication, Retry};
 
 /// Birth, status, counters and the rung waiting to be sent: one of each.
@@ -56,8 +56,8 @@ pub struct Publisher {
     pub topics: Topics,
     /// The journal.
     pub feed: Arc<dyn Feed>,
-    /// What is told retained at every connect.
-    pub birth: BirthMessage,
+    /// What is told retained at every connect, and when it changes.
+    pub birth: watch::Receiver<BirthMessage>,
     /// How the models are, as the app last knew.
     pub health: watch::Receiver<Health>,
     /// How often status and counters are told, above zero.
@@ -144,17 +144,28 @@ impl Publisher {
         let mut state = if stop.is_cancelled() { State::Draining } else { State::Online };
         let mut ticks = tokio::time::interval(self.counters_every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut told = notes.send(self.topics.birth(&self.birth)).await;
-        let (mut health, mut since) = (self.health.clone(), None);
+        let (mut health, mut birth, mut since) = (self.health.clone(), self.birth.clone(), None);
+        birth.mark_changed();
+        let (mut told, mut stands) = (Ok(()), self.standing());
         while told.is_ok() {
             tokio::select! {
+                biased;
+                Ok(()) = birth.changed() => {
+                    let born = birth.borrow_and_update().clone();
+                    told = notes.send(self.topics.birth(&born)).await;
+                }
                 _ = ticks.tick() => {
                     let counters = self.topics.counters(&self.counters(started));
                     told = notes.send(self.topics.status(&self.status(state))).await;
                     told = told.and(notes.send(counters).await);
                     told = told.and(self.tell_rung(&mut since, true, notes).await);
                 }
-                Ok(()) = health.changed() => told = self.tell_rung(&mut since, false, notes).await,
+                Ok(()) = health.changed() => {
+                    told = self.tell_rung(&mut since, false, notes).await;
+                    if std::mem::replace(&mut stands, self.standing()) != self.standing() {
+                        told = told.and(notes.send(self.topics.status(&self.status(state))).await);
+                    }
+                }
                 () = stop.cancelled(), if state == State::Online => {
                     state = State::Draining;
                     told = notes.send(self.topics.status(&self.status(state))).await;
@@ -174,21 +185,26 @@ impl Publisher {
         match governed.filter(|governed| again || *since != Some(governed.since)) {
             Some(governed) => {
                 *since = Some(governed.since);
-                notes.send(self.topics.governor(&GovernorMessage::new(&self.birth, governed))).await
+                let message = GovernorMessage::new(&self.birth.borrow(), governed);
+                notes.send(self.topics.governor(&message)).await
             }
             None => Ok(()),
         }
     }
 
+    fn standing(&self) -> Standing {
+        self.health.borrow().standing.clone()
+    }
+
     fn status(&self, state: State) -> StatusMessage {
         let (waiting, refused) = self.feed.backlog();
-        let stopped_models = self.health.borrow().stopped_models.clone();
         let last_seq = *self.feed.committed().borrow();
-        StatusMessage::new(&self.birth, state, message::Backlog { waiting, refused }, stopped_models, last_seq)
+        let backlog = message::Backlog { waiting, refused };
+        StatusMessage::new(&self.birth.borrow(), state, backlog, self.standing(), last_seq)
     }
 
     fn counters(&self, started: Monotonic) -> CountersMessage {
         let uptime = Monotonic::now().since(started);
-        CountersMessage::new(&self.birth, self.telemetry.counters(), uptime, self.health.borrow().latency)
+        CountersMessage::new(&self.birth.borrow(), self.telemetry.counters(), uptime, self.health.borrow().latency)
     }
 }

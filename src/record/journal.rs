@@ -222,6 +222,14 @@ impl Journal {
         self.ask(|reply| Command::Refused { seq, code, reply }).await
     }
 
+    /// Returns when the journal's thread has taken this up: behind all that was asked before.
+    ///
+    /// # Errors
+    /// [`JournalError::Closed`] when the journal is closed.
+    pub async fn heartbeat(&self) -> Result<(), JournalError> {
+        self.ask(|reply| Command::Heartbeat { reply }).await
+    }
+
     /// The last sequence number that is durable, 0 before the first; changes with each commit.
     #[must_use]
     pub fn committed(&self) -> watch::Receiver<u64> {

@@ -221,6 +221,19 @@ fn a_file_that_is_not_there() {
     insta::assert_snapshot!(error.render(100, false));
 }
 
+#[test]
+fn a_credential_is_looked_for_beside_the_config_where_systemd_gives_none() {
+    assert!(std::env::var_os("CREDENTIALS_DIRECTORY").is_none(), "these tests are no unit's");
+    let folder = tempfile::tempdir().unwrap();
+    let (config, credentials) = (folder.path().join("kenpin.toml"), folder.path().join("credentials"));
+    std::fs::write(&config, GOOD.replace("username = \"kenpin\"", "password_credential = \"mqtt-password\"")).unwrap();
+    let told = kenpin::config::load(&config).expect_err("a finding").render(400, false);
+    assert!(told.contains(&format!("there is no folder {}", credentials.display())), "{told}");
+    std::fs::create_dir(&credentials).unwrap();
+    let mqtt = kenpin::config::load(&config).unwrap().mqtt.unwrap();
+    assert_eq!(mqtt.password_file, Some(credentials.join("mqtt-password")));
+}
+
 /// The report on the [`EXAMPLE`] with each of `edits` made.
 fn broken_passport(edits: &[(&str, &str)]) -> String {
     let text = edits.iter().fold(EXAMPLE.to_owned(), |text, (from, to)| {

@@ -10,12 +10,12 @@ use serde_json::Value;
 use crate::support::daemon::library;
 
 /// A line with a model that calls a picture dark, and so defective, below 128, where parts are defective below 100 only.
-struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
         let (good, defective): (Vec<u8>, Vec<u8>) =
             ((21..=50).map(|step| step * 5).collect(), (4..=18).map(|step| step * 5).collect());
@@ -33,12 +33,12 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A copy of a fixture under another name.
-    fn model(&self, name: &str, fixture: &str, defect: &str) {
+    pub(crate) fn model(&self, name: &str, fixture: &str, defect: &str) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx").join(fixture);
         let folder = self.path(name);
         std::fs::create_dir_all(&folder).unwrap();
@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// One route with this panel.
-    fn configure(&self, panel: &str, rest: &str) {
+    pub(crate) fn configure(&self, panel: &str, rest: &str) {
         let mut text = "[device]\nid = \"line-1\"\n[cameras.top]\nkind = \"replay\"\npath = \"set/good\"\n".to_owned();
         for model in ["one", "two"] {
             writeln!(text, "[models.{model}]\nfolder = \"{model}\"").unwrap();
@@ -61,13 +61,13 @@ impl Place {
         std::fs::write(self.path("kenpin.toml"), text).unwrap();
     }
 
-    fn kenpin(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn kenpin(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kenpin"));
         command.args(arguments).current_dir(self.folder.path()).env("ORT_DYLIB_PATH", library());
         command.env("NO_COLOR", "1").output().unwrap()
     }
 
-    fn fit(&self, further: &[&str]) -> Output {
+    pub(crate) fn fit(&self, further: &[&str]) -> Output {
         self.kenpin(&[&["fit", "kenpin.toml", "set"], further].concat())
     }
 
@@ -85,6 +85,11 @@ impl Place {
     fn run(&self, run: &str) -> Vec<Value> {
         let output = self.kenpin(&["run", "kenpin.toml", "--run", run]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        self.verdicts(run)
+    }
+
+    /// The verdicts in the journal, by their parts.
+    pub(crate) fn verdicts(&self, run: &str) -> Vec<Value> {
         let journal = rusqlite::Connection::open(self.path("state/journal.sqlite")).unwrap();
         let mut verdicts = journal.prepare("SELECT body FROM verdict WHERE run = ? ORDER BY part").unwrap();
         let bodies = verdicts.query_map([run], |row| row.get::<_, Vec<u8>>(0)).unwrap();

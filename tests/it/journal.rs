@@ -226,9 +226,11 @@ async fn a_closed_journal_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(&folder.path().join("j")).journal;
     let other = journal.clone();
+    assert!(other.heartbeat().await.is_ok());
     journal.close().await;
     let answer = other.admit("a", false).await;
     assert_eq!(answer, Admitted::Refused { why: "the journal is closed".into() });
+    assert_eq!(other.heartbeat().await.unwrap_err().to_string(), "the journal is closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,7 +53,7 @@ impl Line {
             address: address(broker),
             topics: Topics::new(&device()),
             feed: Arc::new(journal.clone()),
-            birth: birth(epoch),
+            birth: watch::channel(birth(epoch)).1,
             health: watch::channel(Health::default()).1,
             counters_every: Duration::from_millis(50),
             drain: DEADLINE,
@@ -225,6 +225,11 @@ async fn a_broker_that_is_not_there_or_refuses_is_named_in_one_sentence() {
     let missing = Address { password_file: Some("/nowhere/password".into()), ..address(&free.to_string()) };
     let why = Connection::open(&missing, None).await.unwrap_err();
     assert!(why.starts_with("the password file /nowhere/password cannot be read: "), "{why}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "\n").unwrap();
+    let empty = Address { password_file: Some(file.path().into()), ..address(&free.to_string()) };
+    let why = Connection::open(&empty, None).await.unwrap_err();
+    assert!(why.starts_with("the password file ") && why.ends_with(" is empty"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

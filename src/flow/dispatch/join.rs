@@ -81,6 +81,11 @@ impl Joiner {
         !self.open.is_empty()
     }
 
+    /// The earliest capture time among the open parts.
+    pub(super) fn earliest(&self) -> Option<Monotonic> {
+        self.open.iter().map(Open::captured).min()
+    }
+
     /// Whether one more part would be one too many.
     pub(super) fn is_full(&self) -> bool {
         self.open.len() >= self.rules.open_parts

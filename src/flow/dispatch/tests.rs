@@ -4,11 +4,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::flow::fakes::{at, frame, id, name, reading, valued};
 use crate::flow::frames::{self, FrameSink};
+use crate::flow::plan::Plan;
 use crate::flow::{Note, bound};
 use crate::value::Value;
 
@@ -36,6 +38,7 @@ struct Bench {
     door: Arc<Door>,
     telemetry: Telemetry,
     rung: watch::Sender<usize>,
+    terms: Arc<Terms>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -58,7 +61,6 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
             (name("pair"), vec![(name("side"), mpsc::channel(1).0), (name("top"), trigger)]),
         ]
         .into(),
-        rung: ordered,
     };
     let settings = DispatchSettings {
         join: config::Join { window: WINDOW, keep_readings: 10 * WINDOW, waiting_readings: 16, open_parts },
@@ -68,11 +70,11 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
     };
     let door = Arc::new(Door { answers: answers.iter().cloned().collect(), asked: Mutex::default() });
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
-    let plan = Arc::new(Plan::without_models(Vec::new()));
+    let terms = Arc::new(Terms::new(Arc::new(Plan::without_models(Vec::new())), ordered));
     let asked: Arc<dyn Admission> = Arc::<Door>::clone(&door);
-    let task = tokio::spawn(run(inlets, settings, plan, asked, telemetry.clone(), out, stop.clone()));
+    let task = tokio::spawn(run(inlets, settings, Arc::clone(&terms), asked, telemetry.clone(), out, stop.clone()));
     let cameras = cameras.iter().copied().zip(sinks).collect();
-    Bench { cameras, readings: Some(readings), triggers, parts, door, telemetry, rung, stop, task }
+    Bench { cameras, readings: Some(readings), triggers, parts, door, telemetry, rung, terms, stop, task }
 }
 
 impl Bench {
@@ -325,4 +327,24 @@ async fn each_part_keeps_the_rung_that_was_in_force_when_it_was_routed() {
         rungs.push((part.id.to_string(), part.rung));
     }
     assert_eq!(rungs, [("a".to_owned(), 0), ("b".to_owned(), 2), ("c".to_owned(), 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_is_judged_by_the_plan_of_its_capture_and_old_plans_go_when_no_part_can_come_for_them() {
+    let mut bench = start(&["top"], &[], 4, &[]);
+    let old = bench.terms.newest();
+    let new = Arc::new(Plan::without_models(Vec::new()));
+    let begun = Monotonic::now();
+    bench.terms.begin(begun, &new, &watch::channel(0).1);
+    let shoot = |part, captured| frame("top", Some(part), captured);
+    bench.cameras["top"].send(shoot("after", begun + Duration::from_millis(1))).await;
+    assert!(Arc::ptr_eq(&bench.parts.recv().await.unwrap().plan, &new));
+    bench.cameras["top"].send(shoot("before", begun - Duration::from_millis(1))).await;
+    let before = bench.parts.recv().await.unwrap();
+    assert!(Arc::ptr_eq(&before.plan, &old), "it came later and was captured earlier");
+    drop(before);
+    assert_eq!(Arc::strong_count(&old), 2);
+    tokio::time::sleep(ON_ITS_WAY + 2 * TURN).await;
+    assert_eq!(Arc::strong_count(&old), 1, "nobody but this test holds it");
+    assert_eq!(bench.rest().await, [""; 0]);
 }

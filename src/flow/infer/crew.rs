@@ -31,6 +31,7 @@ use crate::memory::budget::Budget;
 use crate::models::ModelError;
 use crate::models::passport::Model;
 use crate::name::Name;
+use crate::task::geometry::Region;
 use crate::telemetry::{Event, Telemetry};
 use desk::Desk;
 use upgrade::{Asked, Improvement, Order, Upgrades};
@@ -92,6 +93,15 @@ struct Request {
     reply: oneshot::Sender<Reply>,
 }
 
+impl Request {
+    /// A question that nobody waits for: it passes through the model's thread and its turn, and no session is asked.
+    fn heartbeat() -> Self {
+        let question = Question { frame: None, region: Region::Whole, readings: Arc::default(), found: Vec::new() };
+        let (reply, _) = oneshot::channel();
+        Self { question, urgency: Urgency::REQUIRED, asked: Instant::now(), reply }
+    }
+}
+
 /// A model's reply.
 #[derive(Debug)]
 struct Reply {
@@ -132,6 +142,16 @@ impl Crew {
         let orders = orders.filter_map(|(model, seat)| seat.order(model, (&backend, runtime), &telemetry)).collect();
         let upgrades = Upgrades::start(orders, (backend, runtime.clone()), Arc::clone(&asked), telemetry.clone());
         Ok(Self { seats, telemetry, asked, upgrades, poisoned: CancellationToken::new() })
+    }
+
+    /// Sends a heartbeat through the thread of every running model: a question that nobody waits for. Where so many questions
+    /// wait that there is no room for one, they keep the thread busy enough.
+    pub fn heartbeat(&self) {
+        for seat in &self.seats {
+            if let State::Running { requests, .. } = &seat.state {
+                let _ = requests.try_send(Request::heartbeat());
+            }
+        }
     }
 
     /// Cancelled once a model said that CUDA is broken for this process: nothing but a new process helps.
@@ -234,13 +254,14 @@ impl Seat {
         let (requests, waiting) = mpsc::channel(bound::REQUESTS);
         let (improvements, improved) = std::sync::mpsc::channel();
         let (ready, opened) = std::sync::mpsc::sync_channel(1);
-        let (worker, turns) = (Arc::clone(model), Arc::clone(turns));
+        let (worker, turns, pulse) = (Arc::clone(model), Arc::clone(turns), telemetry.pulse().clone());
         let spawned =
             std::thread::Builder::new().name(format!("model-{name}")).spawn(move || match Desk::open(&worker, open) {
                 Ok(desk) => {
                     let place = Arc::new(Place::new(desk.placement()));
                     if ready.send(Ok(Arc::clone(&place))).is_ok() {
-                        desk.serve(waiting, &improved, (&place, &turns));
+                        let beat = pulse.listen(format!("model {}", worker.passport.name));
+                        desk.serve(waiting, &improved, (&place, &turns), &beat);
                     }
                 }
                 Err(error) => _ = ready.send(Err(error.to_string())),
@@ -253,6 +274,7 @@ impl Seat {
             },
         );
         let seat = Self { name, state: state.unwrap_or_else(|why| State::Stopped { why }) };
+        telemetry.pulse().worked();
         seat.tell(telemetry);
         seat
     }

@@ -24,7 +24,7 @@ use crate::value::Value;
 
 pub use compose::{Origin, Stamp, compose, compose_interrupted};
 pub use device::{
-    Backlog, BirthMessage, BornModel, CountersMessage, Governed, GovernorMessage, Health, Latency, State,
+    Backlog, BirthMessage, BornModel, CountersMessage, Governed, GovernorMessage, Health, Latency, Standing, State,
     StatusMessage, StoppedModel,
 };
 pub use schemas::schemas;

@@ -77,7 +77,11 @@ impl Address {
         if let Some(path) = &self.password_file {
             let password = std::fs::read_to_string(path)
                 .map_err(|error| format!("the password file {} cannot be read: {error}", path.display()))?;
-            options.protocol_options.password = Some(password.trim_end_matches(['\r', '\n']).into());
+            let password = password.trim_end_matches(['\r', '\n']);
+            if password.is_empty() {
+                return Err(format!("the password file {} is empty", path.display()));
+            }
+            options.protocol_options.password = Some(password.into());
         }
         options.protocol_options.will = will
             .map(|will| WillMessage::new(will.topic, will.body).with_qos(QoS::AtLeastOnce).with_retain(will.retain));

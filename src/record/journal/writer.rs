@@ -27,6 +27,7 @@ pub(super) enum Command {
     Acknowledge { seqs: Vec<u64>, reply: Reply<()> },
     Refused { seq: u64, code: u8, reply: Reply<()> },
     Waiting { after: u64, limit: usize, reply: Reply<Vec<Row>> },
+    Heartbeat { reply: Reply<()> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -143,6 +144,7 @@ impl Writer {
                 // Read after the commit: what is not durable is not told.
                 self.held.push(Box::new(move |writer, _| answer(reply, writer.store.waiting(after, limit))));
             }
+            Command::Heartbeat { reply } => answer(reply, Ok(())),
             Command::Close { .. } => {}
         }
     }

@@ -82,6 +82,22 @@ impl Daemon {
         self.lines.wait(event, |lines| told(lines).then_some(()));
     }
 
+    /// How many log lines tell of `event` so far.
+    pub(crate) fn count(&self, event: &str) -> usize {
+        self.lines.wait(event, |lines| Some(lines.iter().filter(|line| line.contains(event)).count()))
+    }
+
+    /// Waits until `more` further log lines tell of `event`.
+    #[track_caller]
+    pub(crate) fn wait_for_more(&self, event: &str, more: usize) {
+        self.wait_for(event, self.count(event) + more);
+    }
+
+    /// Asks it to read everything anew.
+    pub(crate) fn hang_up(&self) {
+        super::mosquitto::signal(&self.child, rustix::process::Signal::HUP);
+    }
+
     /// Where the lines for standard input go.
     pub(crate) fn stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().unwrap()

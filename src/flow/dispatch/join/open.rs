@@ -57,6 +57,11 @@ impl Open {
         Self { id, id_given, triggered: false, anchor, closes, awaited, frames, readings, duplicates }
     }
 
+    /// The earliest capture time of its frames; that of what opened it while there is none.
+    pub(super) fn captured(&self) -> Monotonic {
+        self.frames.values().map(|frame| frame.captured).min().unwrap_or(self.anchor)
+    }
+
     /// Takes a note, each only once.
     pub(super) fn note(&mut self, note: Note) {
         if !self.duplicates.contains(&note) {
@@ -66,6 +71,7 @@ impl Open {
 
     /// Ends the joining; what is missing is noted.
     pub(super) fn join(self, sensors: &BTreeSet<Name>, now: Monotonic) -> Joined {
+        let captured = self.captured();
         let no_frame = self.awaited.iter().filter(|camera| !self.frames.contains_key(*camera)).cloned();
         let no_reading = sensors.iter().filter(|sensor| !self.readings.contains_key(*sensor)).cloned();
         let mut notes: Vec<Note> = no_frame.map(|camera| Note::MissingFrame { camera }).collect();
@@ -75,7 +81,7 @@ impl Open {
             id: self.id,
             id_given: self.id_given,
             triggered: self.triggered,
-            captured: self.frames.values().map(|frame| frame.captured).min().unwrap_or(self.anchor),
+            captured,
             closed: now,
             frames: self.frames.into_values().collect(),
             readings: self.readings.into_values().collect(),

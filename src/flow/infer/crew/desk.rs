@@ -1,7 +1,7 @@
 //! A model's own thread: it takes questions, feeds the session, reads the answer and replies.
 //!
 //! Questions that wait together are answered in one run where the passport allows batches; nobody waits for a batch to
-//! fill. A question whose asker has gone is left alone. A better session, such as one on a finished engine, takes over between
+//! fill. A question whose asker has gone is left alone, and so is a heartbeat, which is one. A better session, such as one on a finished engine, takes over between
 //! two questions; each reply says where it was made.
 
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::flow::infer::turns::Turns;
 use crate::flow::{Findings, Placement, StageTimes};
 use crate::models::ModelError;
 use crate::models::passport::Model;
+use crate::pulse::Beat;
 use crate::task;
 use crate::task::geometry::Geometry;
 
@@ -85,14 +86,18 @@ impl Desk {
         mut requests: mpsc::Receiver<Request>,
         improvements: &Receiver<Improvement>,
         (place, turns): (&Place, &Turns),
+        beat: &Beat,
     ) {
         let most = self.model.passport.batch_up_to.unwrap_or(1);
         let mut waiting: Vec<Request> = Vec::with_capacity(most);
         while let Some(first) = requests.blocking_recv() {
+            beat.moved();
             while let Ok(improvement) = improvements.try_recv() {
                 self.improve(improvement, place);
             }
+            let excuse = beat.excused();
             let turn = turns.take(first.urgency);
+            drop(excuse);
             waiting.push(first);
             while waiting.len() < most
                 && let Ok(next) = requests.try_recv()
@@ -102,11 +107,13 @@ impl Desk {
             waiting.retain(|request| !request.reply.is_closed());
             if waiting.len() > 1 {
                 self.answer_together(&mut waiting);
+                beat.worked();
             } else if let Some(Request { question, asked, reply, .. }) = waiting.pop() {
                 let mut times = StageTimes { wait: milliseconds(asked.elapsed()), ..StageTimes::default() };
                 let findings = self.answer(&question, &mut times);
                 // A walker that no longer waits has been dropped with its part: there is nobody to tell.
                 let _ = reply.send(Reply { findings, times, placement: Some(Arc::clone(&self.placement)) });
+                beat.worked();
             }
             drop(turn);
         }
@@ -184,6 +191,7 @@ mod tests {
     use super::*;
     use crate::flow::infer::crew::tests::{Behaviour, fake, frame, model};
     use crate::flow::infer::turns::Urgency;
+    use crate::pulse::Pulse;
     use crate::task::geometry::Region;
 
     fn question(level: u8) -> Question {
@@ -193,7 +201,8 @@ mod tests {
 
     fn serve(desk: Desk, requests: mpsc::Receiver<Request>) {
         let place = Place::new(desk.placement());
-        desk.serve(requests, &std::sync::mpsc::channel().1, (&place, &Turns::new(1)));
+        let beat = Pulse::default().listen("m");
+        desk.serve(requests, &std::sync::mpsc::channel().1, (&place, &Turns::new(1)), &beat);
     }
 
     #[test]
@@ -230,7 +239,10 @@ mod tests {
         let (send, requests) = mpsc::channel(1);
         let (improve, improvements) = std::sync::mpsc::channel();
         let shared = Arc::clone(&place);
-        let thread = std::thread::spawn(move || desk.serve(requests, &improvements, (&shared, &Turns::new(1))));
+        let thread = std::thread::spawn(move || {
+            let beat = Pulse::default().listen("m");
+            desk.serve(requests, &improvements, (&shared, &Turns::new(1)), &beat);
+        });
         let ask = || {
             let (reply, replied) = oneshot::channel();
             let (urgency, asked) = (Urgency::REQUIRED, Instant::now());

@@ -347,9 +347,10 @@ async fn many_parts_in_flight_all_come_out_once() {
     const PARTS: usize = 200;
     let plan = plan(&["m", "n"], vec![("only", panel(vec![member("m", None), member("n", None)]))]);
     let crew = Arc::new(opened(&plan, &[Behaviour::Looks, Behaviour::Looks]).await);
+    let crews = Arc::new(crate::flow::infer::Crews::new(Arc::clone(&plan), crew));
     let (parts, inlet) = mpsc::channel(2);
     let (outlet, mut walked) = mpsc::channel(1);
-    let stage = tokio::spawn(crate::flow::infer::run(inlet, Arc::clone(&crew), 32, outlet));
+    let stage = tokio::spawn(crate::flow::infer::run(inlet, Arc::clone(&crews), 32, outlet));
     let feed = async {
         for number in 0..PARTS {
             let frame = frame("c", u8::try_from(number % 50).unwrap());
@@ -373,5 +374,5 @@ async fn many_parts_in_flight_all_come_out_once() {
     let ((), count) = futures::future::join(feed, drain).await;
     assert_eq!(count, PARTS);
     stage.await.unwrap();
-    Arc::into_inner(crew).unwrap().close();
+    Arc::into_inner(crews).unwrap().into_all().unwrap().into_iter().for_each(Crew::close);
 }

@@ -27,24 +27,33 @@ pub struct StatusMessage {
     pub state: State,
     /// The verdicts that wait for the broker.
     pub backlog: Backlog,
-    /// The models that cannot judge.
-    pub stopped_models: Vec<StoppedModel>,
+    /// What stands in the way of judging as asked for.
+    #[serde(flatten)]
+    pub standing: Standing,
     /// The sequence number of the last verdict in the journal, 0 before the first.
     pub last_seq: u64,
+}
+
+/// What stands in the way of judging as asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// The models that cannot judge.
+    pub stopped_models: Vec<StoppedModel>,
+    /// Why the last reload was refused, in one sentence; absent when none was, or one that came later was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload_refused: Option<String>,
+    /// Why the device judges by the configuration that last ran well and not by the one it was given, in one sentence; it stands
+    /// in every verdict's `degraded` too. Absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_mode: Option<String>,
 }
 
 impl StatusMessage {
     /// The status of the device that was born with `birth`.
     #[must_use]
-    pub fn new(
-        birth: &BirthMessage,
-        state: State,
-        backlog: Backlog,
-        stopped_models: Vec<StoppedModel>,
-        last_seq: u64,
-    ) -> Self {
+    pub fn new(birth: &BirthMessage, state: State, backlog: Backlog, standing: Standing, last_seq: u64) -> Self {
         let (schema, device, epoch) = (STATUS.into(), birth.device.clone(), birth.epoch);
-        Self { schema, device, epoch, state, backlog, stopped_models, last_seq }
+        Self { schema, device, epoch, state, backlog, standing, last_seq }
     }
 }
 
@@ -81,8 +90,8 @@ pub struct StoppedModel {
 /// What the app knows of the running process and the publisher tells.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Health {
-    /// The models that cannot judge.
-    pub stopped_models: Vec<StoppedModel>,
+    /// What stands in the way of judging as asked for.
+    pub standing: Standing,
     /// The latencies so far; `None` before the first verdict.
     pub latency: Option<Latency>,
     /// What the governor ordered last; `None` where there is no ladder.
@@ -102,7 +111,7 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// What the device is and judges with. Retained, told at every connect.
+/// What the device is and judges with. Retained, told at every connect and after every reload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BirthMessage {
     /// `kenpin.birth/1`.
