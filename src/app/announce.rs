@@ -10,9 +10,9 @@ use crate::config::Settings;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::publish::message::{BirthMessage, BornModel, Health, StoppedModel, Topics};
-use crate::flow::publish::outbox::Retry;
 use crate::flow::publish::wire::Address;
 use crate::flow::publish::{DRAIN, Publisher};
+use crate::flow::retry::Retry;
 
 /// What is announced.
 pub(super) struct Announced<'a> {
