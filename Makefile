@@ -75,7 +75,7 @@ lint: ## format, clippy, docs and (where installed) cargo deny, all with warning
 
 features: ## each cargo feature alone, and none, only checked
 	cargo check --locked --no-default-features
-	for feature in ort tokenizers tract broker; do cargo check --locked --no-default-features --features $$feature; done
+	for feature in ort tokenizers v4l tract broker; do cargo check --locked --no-default-features --features $$feature; done
 
 models: ## a small version of every model in minutes, in target/recipe-quick (Python, PyTorch: 5 GB)
 	$(MAKE) -C models/recipe quick

@@ -239,7 +239,7 @@ fn start_cameras(
     let mut triggers: BTreeMap<Name, Vec<(Name, mpsc::Sender<Trigger>)>> = BTreeMap::new();
     for ((name, device), camera) in cameras.into_iter().zip(settings.cameras.values()) {
         let (pool, telemetry) = (pool.clone(), telemetry.clone());
-        match spawn_camera(name.clone(), device, &camera.pace, camera.delay, pool, telemetry, stop.clone()) {
+        match spawn_camera(name.clone(), device, camera, pool, telemetry, stop.clone()) {
             Ok(task) => {
                 if let (Pace::Triggered { sensor, .. }, Some(queue)) = (&camera.pace, task.triggers) {
                     triggers.entry(sensor.clone()).or_default().push((name.clone(), queue));

@@ -2,6 +2,7 @@
 
 mod bench;
 mod board;
+mod cameras;
 mod check;
 mod config;
 mod demo;
@@ -54,6 +55,7 @@ enum Command {
     Bench(bench::Args),
     Models(models::Args),
     Board(board::Args),
+    Cameras(cameras::Args),
     Engines(engines::Args),
     Config(config::Args),
     Schema(schema::Args),
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),
+        Command::Cameras(args) => cameras::run(&args),
         Command::Engines(args) => engines::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -18,6 +18,7 @@ pub mod inspect;
 pub mod plan;
 pub mod pool;
 pub mod publish;
+pub mod retry;
 pub mod vectorised;
 pub mod verdict;
 

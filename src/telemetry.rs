@@ -22,6 +22,14 @@ pub enum Event {
     FrameSuperseded,
     /// A file or buffer could not be read as a frame.
     FrameUnreadable,
+    /// A device took pictures that were lost before anybody could take them, by its own count.
+    FrameMissed,
+    /// A camera gave no picture for twice the time it should need.
+    CameraStalled,
+    /// A camera is gone, or nothing it gives is of use; it is looked for again and again.
+    CameraLost,
+    /// A camera that was lost is back.
+    CameraConnected,
     /// A camera failed for good.
     CameraFailed,
     /// A trigger was refused: its camera is busy or has ended, too many parts are open, or the daemon is stopping.
@@ -102,6 +110,10 @@ impl Event {
         Self::FrameCaptured,
         Self::FrameSuperseded,
         Self::FrameUnreadable,
+        Self::FrameMissed,
+        Self::CameraStalled,
+        Self::CameraLost,
+        Self::CameraConnected,
         Self::CameraFailed,
         Self::TriggerOverrun,
         Self::PartRefused,
@@ -151,6 +163,7 @@ impl Event {
             | Self::ImageKept
             | Self::ImageExpired => Level::DEBUG,
             Self::BrokerConnected
+            | Self::CameraConnected
             | Self::EngineBuilt
             | Self::PartDuplicate
             | Self::FrameSuperseded
@@ -183,7 +196,12 @@ impl Default for Telemetry {
 impl Telemetry {
     /// Counts `event` and logs it with its `detail`: the thing, the value seen, the value wanted.
     pub fn tell(&self, event: Event, detail: fmt::Arguments<'_>) {
-        self.counts[event as usize].fetch_add(1, Ordering::Relaxed);
+        self.tell_of(1, event, detail);
+    }
+
+    /// Counts `event` as often as it happened `times` at once, and logs it once.
+    pub fn tell_of(&self, times: u64, event: Event, detail: fmt::Arguments<'_>) {
+        self.counts[event as usize].fetch_add(times, Ordering::Relaxed);
         match event.level() {
             Level::WARN => tracing::warn!(%event, "{detail}"),
             Level::INFO => tracing::info!(%event, "{detail}"),

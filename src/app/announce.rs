@@ -10,9 +10,9 @@ use crate::config::Settings;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::publish::message::{BirthMessage, BornModel, Health, StoppedModel, Topics};
-use crate::flow::publish::outbox::Retry;
 use crate::flow::publish::wire::Address;
 use crate::flow::publish::{DRAIN, Publisher};
+use crate::flow::retry::Retry;
 
 /// The publisher, where the config names a broker.
 pub(super) fn publisher(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::config::{Camera, Pace};
+use crate::config::Camera;
 use crate::flow::{Answer, Walked};
 use crate::govern::evidence::Load;
 use crate::govern::ladder::Rung;
@@ -44,11 +44,11 @@ struct Seen {
 impl LinePace {
     /// The pace of a line with these cameras, whose verdicts are due `deadline` after the capture.
     pub(super) fn new(cameras: &BTreeMap<Name, Camera>, deadline: Duration, telemetry: &Telemetry) -> Self {
-        let dropping = cameras.values().filter(|camera| matches!(camera.pace, Pace::Paced { .. })).count();
+        let dropping = cameras.values().filter(|camera| camera.supersedes()).count();
         Self {
             telemetry: telemetry.clone(),
             dropping: (dropping as u64).max(1),
-            patient: cameras.values().all(|camera| camera.pace == Pace::FreeRunning),
+            patient: cameras.values().all(Camera::waits),
             seen: Mutex::new(Seen { deadline, ..Seen::default() }),
         }
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pace::LinePace;
 use crate::flow::publish::message::{Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted};
-use crate::flow::publish::outbox::{Retry, draw};
+use crate::flow::retry::{Retry, draw};
 use crate::flow::verdict::{Decision, Verdict};
 use crate::flow::{Walked, bound, inspect};
 use crate::learn::metrics::percentile;

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{SensorSource, Settings};
 use crate::flow::acquire::open_sensor;
-use crate::flow::publish::outbox::Retry;
 use crate::flow::publish::wire::{self, Address};
+use crate::flow::retry::Retry;
 use crate::flow::{Reading, bound};
 use crate::name::Name;
 use crate::telemetry::Telemetry;

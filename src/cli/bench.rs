@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     // Figures are about one placement, from the first part to the last.
     settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
-    let left_out = alone(&mut settings, args.images.as_ref());
+    let left_out = alone(&mut settings, args.images.as_ref())?;
     let work = beside_the_journal(&settings)?;
     let models = catalogue::load_all(&settings)?;
     check::plan(&args.config.display().to_string(), &settings, &models)?;
@@ -112,7 +112,7 @@ fn beside_the_journal(settings: &Settings) -> anyhow::Result<tempfile::TempDir> 
 }
 
 /// Settles the settings to run alone and as fast as they can; gives what is left out, a sentence each.
-fn alone(settings: &mut Settings, images: Option<&PathBuf>) -> Vec<String> {
+fn alone(settings: &mut Settings, images: Option<&PathBuf>) -> anyhow::Result<Vec<String>> {
     let mut left_out = Vec::new();
     if settings.mqtt.take().is_some() {
         left_out.push("publication over MQTT".into());
@@ -125,16 +125,18 @@ fn alone(settings: &mut Settings, images: Option<&PathBuf>) -> Vec<String> {
         left_out.push(format!("the sensors {}: parts take the ways that pictures alone lead to", names.join(", ")));
         settings.sensors.clear();
     }
-    for camera in settings.cameras.values_mut() {
-        let Camera { source: CameraSource::Replay(replay), pace, .. } = camera;
+    for (name, Camera { source, pace, .. }) in &mut settings.cameras {
         *pace = Pace::FreeRunning;
-        replay.repeat = true;
-        if let Some(path) = images {
-            let (path, part_id, jpeg_scale) = (path.clone(), ReplayPartId::FileStem, replay.jpeg_scale);
-            *replay = Replay { path, repeat: true, part_id, raw: None, jpeg_scale };
+        match (&mut *source, images) {
+            (_, Some(path)) => {
+                let (path, part_id, jpeg_scale) = (path.clone(), ReplayPartId::FileStem, source.jpeg_scale());
+                *source = CameraSource::Replay(Replay { path, repeat: true, part_id, raw: None, jpeg_scale });
+            }
+            (CameraSource::Replay(replay), None) => replay.repeat = true,
+            _ => bail!("camera {name} is a live one: say with --images which pictures stand for its own"),
         }
     }
-    left_out
+    Ok(left_out)
 }
 
 /// Runs the daemon for `span` once its road is full: what a part cost, and how many there were.

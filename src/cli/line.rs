@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 
 use super::labelled::Labelled;
 use crate::clock::Monotonic;
-use crate::config::{CameraSource, JpegScale, Settings};
+use crate::config::{JpegScale, Settings};
 use crate::flow::acquire::decode::read_image;
 use crate::flow::dispatch::recipe;
 use crate::flow::infer::Crew;
@@ -47,10 +47,7 @@ pub(super) fn rung(asked: Option<&Name>, config: &Path, plan: &Plan) -> anyhow::
 
 /// How JPEG pictures of a camera are decoded.
 pub(super) fn jpeg_scale(camera: &Name, settings: &Settings) -> JpegScale {
-    settings.cameras.get(camera).map_or(JpegScale::Whole, |told| {
-        let CameraSource::Replay(replay) = &told.source;
-        replay.jpeg_scale
-    })
+    settings.cameras.get(camera).map_or(JpegScale::Whole, |told| told.source.jpeg_scale())
 }
 
 /// What judges.

@@ -3,6 +3,7 @@
 //! A function here tells what it finds and gives `None` where it cannot go on; the caller goes on with the next thing.
 //! Pure: the surroundings are handed in. Whether a path exists is for those who open it.
 
+mod cameras;
 mod ladder;
 mod routes;
 mod sources;
@@ -29,7 +30,7 @@ pub(super) fn settings(
     findings: &mut Findings<'_>,
 ) -> Option<Settings> {
     let line = line(file, findings);
-    let cameras = sources::cameras(file, surroundings, findings);
+    let cameras = cameras::cameras(file, surroundings, findings);
     let sensors = sources::sensors(file, surroundings, findings);
     let models = models(file, surroundings);
     let routes = routes::routes(file, findings);

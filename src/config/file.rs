@@ -4,6 +4,7 @@
 //! works is an `Option` that the schema requires: a file that lacks it can still be checked to its end. Meaning across
 //! keys is checked in the private module `check`, never here.
 
+mod cameras;
 mod routes;
 mod sources;
 mod tensorrt;
@@ -17,8 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Backend, Provider};
 use crate::name::Name;
 
+pub use cameras::{Camera, CameraKind, Pace};
 pub use routes::{Condition, Fusion, Gate, Member, Read, Route, Rung};
-pub use sources::{Camera, CameraKind, Pace, Sensor, SensorKind};
+pub use sources::{Sensor, SensorKind};
 pub use tensorrt::{Profile, TensorRt};
 
 /// The configuration of Kenpin. Relative paths are relative to the folder of the main file.

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of files, keys or defaults; every path in it is ready to be opened, every duration is a [`Duration`].
 
+mod cameras;
+mod frames;
 mod routes;
 mod tensorrt;
 
@@ -14,6 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
+pub use cameras::{Camera, CameraSource, JpegScale, Mode, Pace, Pipe, Raw, Replay, ReplayPartId, V4l, VideoDevice};
+pub use frames::{Filter, FrameFormat, Makeup, YuvEncoding};
 pub use routes::{
     Condition, Crops, Lighter, Member, Panel, Read, Route, Station, Statistic, Test, Thresholds, UnlessSure, WhenNone,
 };
@@ -61,124 +65,6 @@ pub struct Line {
     pub run: Name,
     /// The key of a reading that names the part's recipe; `None` when recipes never change.
     pub recipe_key: Option<String>,
-}
-
-/// One camera.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Camera {
-    /// Where its pictures come from.
-    pub source: CameraSource,
-    /// When it takes one.
-    pub pace: Pace,
-    /// Whether a part waits for its frame.
-    pub expected: bool,
-    /// Taken off the capture time before joining: how long after the event the picture is stamped.
-    pub delay: Duration,
-}
-
-/// Where a camera's pictures come from: a closed set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CameraSource {
-    /// Image files, in order.
-    Replay(Replay),
-}
-
-/// Image files played as a camera.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replay {
-    /// A folder of images, or a text file with one path a line (relative to that file).
-    pub path: PathBuf,
-    /// Whether to begin again after the last; from the second round on, part ids get `#2`, `#3`, ...
-    pub repeat: bool,
-    /// Where the part id comes from, where no trigger names one.
-    pub part_id: ReplayPartId,
-    /// What the files hold, where they are raw frames and no pictures.
-    pub raw: Option<Raw>,
-    /// How large JPEG pictures are decoded.
-    pub jpeg_scale: JpegScale,
-}
-
-/// How large a JPEG picture is decoded: a smaller one leaves out the finest frequencies of each block of 8 by 8 pixels (ITU-T
-/// T.81) and costs that much less. Both sides are rounded up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub enum JpegScale {
-    /// As it is.
-    #[default]
-    #[serde(rename = "1/1")]
-    Whole,
-    /// Half as wide and half as high.
-    #[serde(rename = "1/2")]
-    Half,
-    /// A quarter of each side.
-    #[serde(rename = "1/4")]
-    Quarter,
-    /// An eighth of each side: the mean of each block.
-    #[serde(rename = "1/8")]
-    Eighth,
-}
-
-impl JpegScale {
-    /// Pixels of each side that a block of 8 becomes.
-    #[must_use]
-    pub const fn eighths(self) -> u8 {
-        match self {
-            Self::Whole => 8,
-            Self::Half => 4,
-            Self::Quarter => 2,
-            Self::Eighth => 1,
-        }
-    }
-}
-
-/// Raw frames, as a camera's driver hands them out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Raw {
-    /// How the pixels lie.
-    pub format: RawFormat,
-    /// Width in pixels.
-    #[schemars(range(min = 1))]
-    pub width: u32,
-    /// Height in pixels.
-    #[schemars(range(min = 1))]
-    pub height: u32,
-}
-
-/// How the pixels of a raw frame lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum RawFormat {
-    /// Luminance and colour differences of two pixels in four bytes (V4L2's `YUYV`), ITU-R BT.601, limited range.
-    Yuyv,
-}
-
-/// Where a replayed frame's part id comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReplayPartId {
-    /// The file's name without its extension.
-    FileStem,
-    /// Nowhere: joined by time.
-    None,
-}
-
-/// When a camera takes a picture, and what happens when nobody has taken the last one yet.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Pace {
-    /// As fast as the road takes them; the camera waits, no frame is lost. For files, not for a moving belt.
-    FreeRunning,
-    /// At a fixed rate; the newest frame replaces one that nobody has taken, and that is counted.
-    Paced {
-        /// Frames per second, above 0 and at most 1,000.
-        frames_per_second: f64,
-    },
-    /// One picture for each reading of a sensor; a trigger beyond the queue is refused, told and counted.
-    Triggered {
-        /// The sensor whose readings trigger.
-        sensor: Name,
-        /// How many triggers may wait, 1 to 1,024.
-        queue: usize,
-    },
 }
 
 /// One source of sensor text.

@@ -33,7 +33,7 @@ fn a_first_file_is_small_and_the_rest_has_defaults() {
     assert_eq!(settings.line.recipe, *"default");
     let top = &settings.cameras["top"];
     assert_eq!((&top.pace, top.expected, top.delay), (&Pace::FreeRunning, true, Duration::ZERO));
-    let CameraSource::Replay(replay) = &top.source;
+    let CameraSource::Replay(replay) = &top.source else { panic!("not a replay") };
     assert_eq!(replay.path, Path::new("line/parts"), "relative to the folder of the file");
     assert_eq!(settings.join.window, Duration::from_millis(250));
     let Station::Panel(Panel { members, thresholds, .. }) = &settings.routes[0].station else { panic!("not a panel") };
@@ -41,6 +41,51 @@ fn a_first_file_is_small_and_the_rest_has_defaults() {
     assert_eq!(*thresholds, Thresholds { reject_from: 0.5, pass_below: 0.5 });
     assert_eq!(settings.journal.max_bytes, 1024 * 1024 * 1024);
     assert_eq!((settings.images, settings.mqtt), (None, None));
+}
+
+#[test]
+#[cfg(all(feature = "v4l", target_os = "linux"))]
+fn live_cameras_say_what_they_are_to_give() {
+    let text = r#"
+        [cameras.front]
+        kind = "v4l"
+        card = "Cam"
+        mode = { format = "bayer-grbg12", width = 640, height = 480, frames_per_second = 29.97, sample_shift = 0 }
+        controls = { auto_exposure = "Manual Mode", gain = 12, hflip = true }
+        [cameras.back]
+        kind = "v4l"
+        device = "/dev/video3"
+        mode = { format = "mjpeg", width = 640, height = 480 }
+        jpeg_scale = "1/2"
+        silence_ms = 60000
+        [cameras.net]
+        kind = "pipe"
+        command = ["ffmpeg", "-i", "x"]
+        raw = { format = "nv12", width = 8, height = 6, stride = 16 }
+    "#;
+    let settings = read(&[("kenpin.toml", SMALL), ("conf.d/10.toml", text)]).unwrap_or_else(|error| panic!("{error}"));
+    let [CameraSource::V4l(back), CameraSource::V4l(front), CameraSource::Pipe(net)] =
+        ["back", "front", "net"].map(|name| settings.cameras[name].source.clone())
+    else {
+        panic!("other kinds")
+    };
+    assert_eq!(front.device, VideoDevice::Card { card: "Cam".into(), bus: None });
+    assert_eq!((front.mode.format, front.mode.frames_per_second), (FrameFormat::BayerGrbg12, Some(29.97)));
+    assert_eq!((front.mode.sample_shift, front.silence), (Some(0), None));
+    let told: Vec<_> = front.controls.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let wanted = [
+        ("auto_exposure", Told::Text("Manual Mode".into())),
+        ("gain", Told::Number(12.0)),
+        ("hflip", Told::Flag(true)),
+    ];
+    assert_eq!(told, wanted);
+    assert_eq!(back.device, VideoDevice::Path("/dev/video3".into()));
+    assert_eq!((back.jpeg_scale, back.silence), (JpegScale::Half, Some(Duration::from_mins(1))));
+    assert_eq!((net.command.len(), net.silence, net.raw.unwrap().stride), (3, Duration::from_secs(5), Some(16)));
+    let net = &settings.cameras["net"];
+    assert!(!net.waits() && net.supersedes() && net.every(), "a live camera is not held up");
+    let top = &settings.cameras["top"];
+    assert!(top.waits() && !top.supersedes(), "files are");
 }
 
 #[test]

@@ -21,9 +21,10 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Monotonic;
+use crate::flow::retry::{Retry, draw};
 use crate::telemetry::{Event, Telemetry};
 use message::{BirthMessage, CountersMessage, GovernorMessage, Health, Standing, State, StatusMessage, Topics};
-use outbox::{Ended, Outbox, Publication, Retry};
+use outbox::{Ended, Outbox, Publication};
 
 /// Birth, status, counters and the rung waiting to be sent: one of each.
 const NOTES: usize = 4;
@@ -112,7 +113,7 @@ impl Publisher {
             // A connection that brought nothing forward is a failure too: a broker may accept and then drop us each time.
             failures = if self.telemetry.count(Event::VerdictPublished) > published { 1 } else { failures + 1 };
             tokio::select! {
-                () = tokio::time::sleep(self.retry.after(failures, outbox::draw())) => {}
+                () = tokio::time::sleep(self.retry.after(failures, draw())) => {}
                 () = stop.cancelled(), if !stopping => {}
             }
         }

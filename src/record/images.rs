@@ -140,7 +140,7 @@ impl Shelf {
     }
 
     fn keep(&mut self, seq: u64, frame: &Frame) -> Result<String, String> {
-        let png = encode(&frame.image).map_err(|error| error.to_string())?;
+        let png = png(&frame.image).map_err(|error| error.to_string())?;
         let size = png.len() as u64;
         if size > self.max_bytes {
             return Err(format!("the image has {size} bytes, the whole folder may have {}", self.max_bytes));
@@ -194,7 +194,10 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A lossless PNG of the pixels: 16-bit frames keep their 16 bits.
-fn encode(image: &Image) -> image::ImageResult<Vec<u8>> {
+///
+/// # Errors
+/// What the encoder refuses.
+pub fn png(image: &Image) -> image::ImageResult<Vec<u8>> {
     let colour = match image.format() {
         PixelFormat::Grey8 => ExtendedColorType::L8,
         PixelFormat::Grey16 => ExtendedColorType::L16,
@@ -258,7 +261,7 @@ mod tests {
     #[test]
     fn the_oldest_go_first_and_those_of_earlier_runs_count() {
         let folder = tempfile::tempdir().unwrap();
-        let size = encode(&frame(1).image).unwrap().len() as u64;
+        let size = png(&frame(1).image).unwrap().len() as u64;
         let settings = config::Images { folder: folder.path().into(), max_bytes: 3 * size + 8, audit_share: 0.0 };
         std::fs::write(folder.path().join("00000000-000000000001-a.png"), vec![0; 3 * usize::try_from(size).unwrap()])
             .unwrap();

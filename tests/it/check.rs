@@ -144,6 +144,21 @@ broken_configs! {
     rate_without_pace: "path = \"parts\"" => "path = \"parts\"\nframes_per_second = 10";
     raw_frames_at_a_smaller_scale:
         "path = \"side\"" => "path = \"side\"\njpeg_scale = \"1/2\"\nraw = { format = \"yuyv\", width = 8, height = 8 }";
+    raw_frames_that_are_no_raw_frames: "path = \"side\"" => "path = \"side\"\nraw = { format = \"mjpeg\", width = 8, height = 8 }";
+    raw_frames_with_keys_of_other_formats: "path = \"side\"" =>
+        "path = \"side\"\nraw = { format = \"grey\", width = 8, height = 8, stride = 7, yuv = \"bt709\", sample_shift = 2 }";
+    filtered_frames_of_one_line: "path = \"side\"" => "path = \"side\"\nraw = { format = \"bayer-rggb8\", width = 8, height = 1 }";
+    camera_with_keys_of_other_kinds: "path = \"side\"" =>
+        "path = \"side\"\ncommand = [\"cat\"]\nmode = { format = \"grey\", width = 8, height = 8 }\nsilence_ms = 100";
+    video_without_device_and_mode: "kind = \"replay\"\npath = \"side\"" => "kind = \"v4l\"";
+    video_with_device_and_card: "kind = \"replay\"\npath = \"side\"" =>
+        "kind = \"v4l\"\ndevice = \"/dev/video0\"\ncard = \"Cam\"\nmode = { format = \"grey\", width = 8, height = 8 }";
+    video_of_an_unknown_format: "kind = \"replay\"\npath = \"side\"" =>
+        "kind = \"v4l\"\ncard = \"Cam\"\nmode = { format = \"yuv\", width = 8, height = 8 }";
+    video_at_a_smaller_scale: "kind = \"replay\"\npath = \"side\"" =>
+        "kind = \"v4l\"\ndevice = \"/dev/video0\"\nbus = \"usb-1\"\njpeg_scale = \"1/2\"\nmode = { format = \"uyvy\", width = 8, height = 8 }";
+    pipe_without_command: "kind = \"replay\"\npath = \"side\"" => "kind = \"pipe\"";
+    pipe_without_program: "kind = \"replay\"\npath = \"side\"" => "kind = \"pipe\"\ncommand = [\"\"]";
     sensor_with_a_key_of_another_kind: "address = \"127.0.0.1:5005\"" => "topic = \"line/plc\"";
     listen_address_without_port: "127.0.0.1:5005" => "127.0.0.1";
     two_sensors_on_one_port: "[models.teacher]" =>

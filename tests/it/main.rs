@@ -12,6 +12,7 @@ mod crew;
 mod engines;
 mod families;
 mod fit;
+mod frames;
 mod govern;
 mod house;
 mod import;

@@ -8,9 +8,10 @@ use kenpin::config;
 use kenpin::flow::publish::message::{
     self, BIRTH, BirthMessage, COUNTERS, Health, Origin, STATUS, Stamp, Topics, VERDICT, compose_interrupted,
 };
-use kenpin::flow::publish::outbox::{Handed, Link, Publication, Retry};
+use kenpin::flow::publish::outbox::{Handed, Link, Publication};
 use kenpin::flow::publish::wire::{self, Address, Connection};
 use kenpin::flow::publish::{Publisher, run};
+use kenpin::flow::retry::Retry;
 use kenpin::name::Name;
 use kenpin::record::journal::{Journal, Opened};
 use kenpin::telemetry::{Event, Telemetry};

@@ -166,6 +166,21 @@ fn a_camera_that_fails_for_good_ends_the_daemon_with_its_name() {
     assert_eq!(daemon.wait().code(), Some(3));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_ends_comes_back_and_another_goes_on_without_it() {
+    let line = Line::with_parts(3);
+    let side = "[cameras.side]\nkind = \"pipe\"\ncommand = [\"sh\", \"-c\", \"echo warming up >&2; head -c 64 /dev/zero\"]\n\
+                raw = { format = \"grey\", width = 8, height = 8 }\nexpected = false\n";
+    let config = line.configure("repeat = true\npace = \"paced\"\nframes_per_second = 50\n", side);
+    let daemon = Daemon::start(&config);
+    daemon.wait_for("command sh: warming up", 1);
+    daemon.wait_for("camera_lost", 1);
+    daemon.wait_for("part_judged", 3);
+    daemon.wait_for("camera_connected", 2);
+    daemon.wait_for("part_judged", 3);
+    assert!(daemon.terminate().success());
+}
+
 #[test]
 fn without_the_library_one_sentence_says_what_is_missing() {
     let line = Line::with_parts(1);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use tokio_util::sync::CancellationToken;
 
 use super::clocks::Clocks;
 use crate::config::Settings;
@@ -86,7 +87,9 @@ impl Floors {
         let mut last = None;
         for (name, camera) in &mut self.cameras {
             decode.push(each(span, || {
-                let shot = camera.capture(&self.pool)?.ok_or_else(|| anyhow!("camera {name} has no pictures left"))?;
+                let shot = camera
+                    .capture(&self.pool, &CancellationToken::new())?
+                    .ok_or_else(|| anyhow!("camera {name} has no pictures left"))?;
                 last = Some((name.clone(), shot));
                 Ok(())
             })?);

@@ -1,94 +1,15 @@
-//! Checks cameras and sensors: each kind with its own keys, and who triggers whom.
+//! Checks sensors: each kind with its own keys.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::document::Path;
-use super::super::file::{self, CameraKind, SensorKind};
+use super::super::file::{self, SensorKind};
 use super::super::findings::Findings;
-use super::super::settings::{Camera, CameraSource, JpegScale, LineFormat, Pace, Replay, Sensor, SensorSource};
-use super::{Surroundings, is_host_and_port, reference, stray};
+use super::super::settings::{LineFormat, Sensor, SensorSource};
+use super::{Surroundings, is_host_and_port, stray};
 use crate::name::Name;
-
-/// Checks `[cameras]`; gives those that are whole.
-pub(super) fn cameras(
-    file: &file::File,
-    surroundings: &Surroundings,
-    findings: &mut Findings<'_>,
-) -> BTreeMap<Name, Camera> {
-    let mut cameras = BTreeMap::new();
-    for (name, told) in file.cameras.iter().flatten() {
-        let table = Path::of(&["cameras", name.as_str()]);
-        let source = camera_source(told, &table, surroundings, findings);
-        let pace = pace(told, &table, file, findings);
-        if let (Some(source), Some(pace)) = (source, pace) {
-            let delay = Duration::from_millis(told.delay_ms);
-            cameras.insert(name.clone(), Camera { source, pace, expected: told.expected, delay });
-        }
-    }
-    cameras
-}
-
-fn camera_source(
-    told: &file::Camera,
-    table: &Path,
-    surroundings: &Surroundings,
-    findings: &mut Findings<'_>,
-) -> Option<CameraSource> {
-    match told.kind? {
-        CameraKind::Replay => {
-            let Some(path) = &told.path else {
-                findings
-                    .missing(&table.then("path"), ", which `kind = \"replay\"` needs")
-                    .help("a folder of images, or a text file with one path a line");
-                return None;
-            };
-            let path = surroundings.folder.join(path);
-            let file::Camera { repeat, part_id, raw, jpeg_scale, .. } = *told;
-            if raw.is_some() && jpeg_scale != JpegScale::Whole {
-                let key = table.then("jpeg_scale");
-                findings.value(&key, "raw frames are decoded whole", "leave out `raw` or `jpeg_scale`");
-            }
-            Some(CameraSource::Replay(Replay { path, repeat, part_id, raw, jpeg_scale }))
-        }
-    }
-}
-
-fn pace(told: &file::Camera, table: &Path, file: &file::File, findings: &mut Findings<'_>) -> Option<Pace> {
-    if findings.is_condemned(&table.then("pace")) {
-        return None;
-    }
-    let chosen = match told.pace {
-        file::Pace::FreeRunning => "`pace = \"free-running\"`",
-        file::Pace::Paced => "`pace = \"paced\"`",
-        file::Pace::Triggered => "`pace = \"triggered\"`",
-    };
-    if told.pace != file::Pace::Paced {
-        stray(findings, table, "frames_per_second", chosen, "`pace = \"paced\"`");
-    }
-    if told.pace != file::Pace::Triggered {
-        stray(findings, table, "trigger_sensor", chosen, "`pace = \"triggered\"`");
-        stray(findings, table, "trigger_queue", chosen, "`pace = \"triggered\"`");
-    }
-    match told.pace {
-        file::Pace::FreeRunning => Some(Pace::FreeRunning),
-        file::Pace::Paced => {
-            if told.frames_per_second.is_none() {
-                findings.missing(&table.then("frames_per_second"), ", which `pace = \"paced\"` needs");
-            }
-            Some(Pace::Paced { frames_per_second: told.frames_per_second? })
-        }
-        file::Pace::Triggered => {
-            let path = table.then("trigger_sensor");
-            match &told.trigger_sensor {
-                Some(sensor) => reference(findings, &path, sensor, "sensor", file.sensors.keys()),
-                None => drop(findings.missing(&path, ", which `pace = \"triggered\"` needs")),
-            }
-            Some(Pace::Triggered { sensor: told.trigger_sensor.clone()?, queue: told.trigger_queue })
-        }
-    }
-}
 
 /// Checks `[sensors]`; gives those that are whole.
 pub(super) fn sensors(

@@ -1,76 +1,12 @@
-//! The shape of `[cameras]` and `[sensors]`. One table a source, whatever its kind: which keys belong to which kind is
-//! checked with the rest, so that a key of another kind can be told as such.
+//! The shape of `[sensors]`. One table a sensor, whatever its kind: which keys belong to which kind is checked with the
+//! rest, so that a key of another kind can be told as such.
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::settings::{JpegScale, LineFormat, Raw, ReplayPartId};
-use crate::name::Name;
-
-/// One camera.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Camera {
-    /// Where its pictures come from.
-    #[schemars(required)]
-    pub kind: Option<CameraKind>,
-    /// `replay`: a folder of images, or a text file with one path a line.
-    pub path: Option<PathBuf>,
-    /// `replay`: begin again after the last image.
-    #[serde(default)]
-    pub repeat: bool,
-    /// `replay`: where the part id comes from, where no trigger names one.
-    #[serde(default = "default::part_id")]
-    pub part_id: ReplayPartId,
-    /// `replay`: the files are raw frames that end in `.yuyv`, of this form and size.
-    pub raw: Option<Raw>,
-    /// `replay`: JPEG pictures are decoded at this share of their width and height; frames, and boxes in them, are that
-    /// small.
-    #[serde(default)]
-    pub jpeg_scale: JpegScale,
-    /// When it takes a picture.
-    #[serde(default)]
-    pub pace: Pace,
-    /// `paced`: pictures a second.
-    #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0))]
-    pub frames_per_second: Option<f64>,
-    /// `triggered`: the sensor whose readings trigger.
-    pub trigger_sensor: Option<Name>,
-    /// `triggered`: how many triggers may wait.
-    #[serde(default = "default::trigger_queue")]
-    #[schemars(range(min = 1, max = 1024))]
-    pub trigger_queue: usize,
-    /// Whether a part waits for its frame.
-    #[serde(default = "default::yes")]
-    pub expected: bool,
-    /// How long after the event the picture is stamped.
-    #[serde(default)]
-    #[schemars(range(max = 600_000))]
-    pub delay_ms: u64,
-}
-
-/// Where a camera's pictures come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum CameraKind {
-    /// Image files, in order.
-    Replay,
-}
-
-/// When a camera takes a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pace {
-    /// As fast as the road takes them, none lost: for files, not for a moving belt.
-    #[default]
-    FreeRunning,
-    /// At a fixed rate; the newest frame replaces one that nobody has taken.
-    Paced,
-    /// One picture for each reading of a sensor.
-    Triggered,
-}
+use super::super::settings::LineFormat;
 
 /// One source of sensor text.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -139,15 +75,7 @@ impl SensorKind {
 
 /// Defaults of single keys, where a table has keys without one.
 mod default {
-    use super::{LineFormat, ReplayPartId};
-
-    pub(super) const fn part_id() -> ReplayPartId {
-        ReplayPartId::FileStem
-    }
-
-    pub(super) const fn trigger_queue() -> usize {
-        8
-    }
+    use super::LineFormat;
 
     pub(super) const fn yes() -> bool {
         true

@@ -30,7 +30,22 @@ pub const MAX_BYTES: u64 = 256 << 20;
 /// One sentence on why the file is no picture the road takes: not there, of another format, broken, larger than
 /// [`MAX_SIDE`] or [`MAX_BYTES`], of floating point pixels, or to be decoded at a smaller scale and no JPEG.
 pub fn read_image(path: &Path, scale: JpegScale, pool: &Pool) -> Result<Image, String> {
-    let file = std::fs::read(path).map_err(|error| error.to_string())?;
+    decode_image(std::fs::read(path).map_err(|error| error.to_string())?, scale, pool)
+}
+
+/// Decodes a JPEG picture of one or three channels, as a camera hands it out, into a buffer of `pool`.
+///
+/// # Errors
+/// One sentence on why it is none: it does not begin as one, is broken, ends early, is too large or has four channels.
+pub fn decode_jpeg(bytes: &[u8], scale: JpegScale, pool: &Pool) -> Result<Image, String> {
+    if !bytes.starts_with(&jpeg::SIGNATURE) {
+        let seen = bytes.first_chunk::<3>().map_or_else(|| bytes.to_vec(), |first| first.to_vec());
+        return Err(format!("{} bytes that begin with {seen:02x?}, want a JPEG picture: [ff, d8, ff]", bytes.len()));
+    }
+    jpeg::decode(bytes, scale, pool)?.ok_or_else(|| "a JPEG picture of four channels, want one or three".into())
+}
+
+fn decode_image(file: Vec<u8>, scale: JpegScale, pool: &Pool) -> Result<Image, String> {
     if file.starts_with(&jpeg::SIGNATURE)
         && let Some(image) = jpeg::decode(&file, scale, pool)?
     {

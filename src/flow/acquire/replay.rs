@@ -6,6 +6,8 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Camera, DeviceError, Shot, decode};
 use crate::clock::Monotonic;
 use crate::config::{JpegScale, Raw, Replay, ReplayPartId};
@@ -16,7 +18,7 @@ use crate::flow::{Image, PartId};
 pub const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
 
 /// What a folder of raw frames holds.
-const RAW: &str = "files that end in yuyv";
+const RAW: &str = "files that end in raw or yuyv";
 
 /// Image files, played as a camera.
 #[derive(Debug)]
@@ -94,12 +96,12 @@ impl ReplayCamera {
 }
 
 impl Camera for ReplayCamera {
-    fn capture(&mut self, pool: &Pool) -> Result<Option<Shot>, DeviceError> {
+    fn capture(&mut self, pool: &Pool, _stop: &CancellationToken) -> Result<Option<Shot>, DeviceError> {
         let Some(file) = self.turn()? else { return Ok(None) };
         let captured = Monotonic::now();
         let shot = self
             .part(&file)
-            .and_then(|part| self.read(&file, pool).map(|image| Shot { image, captured, part }))
+            .and_then(|part| self.read(&file, pool).map(|image| Shot { image, captured, part, missed: 0 }))
             .map_err(|cause| DeviceError::Unreadable { what: file.display().to_string(), cause })?;
         self.round_has_pictures = true;
         Ok(Some(shot))
@@ -120,7 +122,7 @@ fn folder(path: &Path, raw: bool) -> std::io::Result<Vec<PathBuf>> {
 
 fn is_picture(file: &Path, raw: bool) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let known: &[&str] = if raw { &["yuyv"] } else { &EXTENSIONS };
+    let known: &[&str] = if raw { &["raw", "yuyv"] } else { &EXTENSIONS };
     known.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
@@ -197,8 +199,8 @@ mod tests {
         let settings = Replay { path: folder.path().into(), repeat: true, part_id, raw: None, jpeg_scale };
         let mut camera = ReplayCamera::open(&settings).unwrap();
         let pool = Pool::new(1);
-        assert!(matches!(camera.capture(&pool), Err(DeviceError::Unreadable { .. })));
-        let error = camera.capture(&pool).unwrap_err().to_string();
+        assert!(matches!(camera.capture(&pool, &CancellationToken::new()), Err(DeviceError::Unreadable { .. })));
+        let error = camera.capture(&pool, &CancellationToken::new()).unwrap_err().to_string();
         assert!(error.ends_with("not one of the 1 files could be read as a picture"), "{error}");
     }
 }

@@ -27,9 +27,10 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::outbox::{Acknowledgement, Handed, Link, Publication, Retry, draw};
+use super::outbox::{Acknowledgement, Handed, Link, Publication};
 use crate::config::{Broker, Mqtt};
 use crate::flow::bound;
+use crate::flow::retry::{Retry, draw};
 use crate::name::Name;
 
 /// How long a connection may be silent before the broker may give it up (MQTT 5, 3.1.2.10).

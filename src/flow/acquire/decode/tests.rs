@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageBuffer, ImageFormat, Rgb32FImage, RgbImage, RgbaImage};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::config::{JpegScale, Replay, ReplayPartId};
@@ -190,7 +191,7 @@ fn a_folder_is_played_in_counting_order_past_broken_files_and_again() {
     let (mut camera, pool) = (replay(folder.path().into(), true), Pool::new(1));
     let mut seen = Vec::new();
     for _ in 0..6 {
-        match camera.capture(&pool) {
+        match camera.capture(&pool, &CancellationToken::new()) {
             Ok(shot) => {
                 let shot = shot.unwrap();
                 seen.push((shot.part.unwrap().to_string(), shot.image.bytes()[0]));
@@ -251,7 +252,8 @@ fn a_list_is_played_in_its_own_order_to_its_end() {
     let list = folder.path().join("list.txt");
     std::fs::write(&list, "b.png\n\n a.png \n").unwrap();
     let (mut camera, pool) = (replay(list.clone(), false), Pool::new(1));
-    let mut next = || camera.capture(&pool).unwrap().map(|shot| shot.part.unwrap().to_string());
+    let mut next =
+        || camera.capture(&pool, &CancellationToken::new()).unwrap().map(|shot| shot.part.unwrap().to_string());
     assert_eq!([next(), next(), next(), next()], [Some("b".to_owned()), Some("a".to_owned()), None, None]);
     std::fs::write(&list, "\n").unwrap();
     let settings =

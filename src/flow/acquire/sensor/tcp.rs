@@ -4,7 +4,6 @@
 //! lost power without closing cannot lock itself out. A lost connection is made again with growing, jittered pauses.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,13 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Ear, Heard};
+use crate::flow::retry::{Retry, draw};
 
 /// The most connections to one listener: a cell has a handful of senders, and a dead one must not take the machine.
 pub(super) const CONNECTIONS: usize = 16;
-/// The pause after the first failed attempt to connect; it doubles up to [`LONGEST_PAUSE`].
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause between two attempts: short against the time it takes to notice an idle line.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The pauses between attempts to connect: the longest is short against the time it takes to notice an idle line.
+const RETRY: Retry = Retry { first: Duration::from_millis(100), cap: Duration::from_secs(10) };
 /// How long one attempt to connect may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -45,7 +43,7 @@ pub(super) async fn listen(listener: TcpListener, ear: Ear) {
             }
             Err(error) => {
                 tracing::warn!("sensor {}: cannot accept a connection: {error}", ear.name);
-                let _stopped = ear.stop.run_until_cancelled(tokio::time::sleep(SHORTEST_PAUSE)).await;
+                let _stopped = ear.stop.run_until_cancelled(tokio::time::sleep(RETRY.first)).await;
             }
         }
         if ear.out.is_closed() {
@@ -77,23 +75,23 @@ async fn serve(stream: TcpStream, peer: SocketAddr, ear: Ear) {
 
 /// Connects to `address`, hears it, and connects again after a loss, until stopped.
 pub(super) async fn connect(address: String, ear: Ear) {
-    let mut pause = SHORTEST_PAUSE;
+    let mut failures = 0;
     loop {
         match ear.stop.run_until_cancelled(attempt(&address, &ear)).await {
             None | Some(Ok(Heard::Stop)) => return,
             Some(Ok(Heard::End)) => {
                 tracing::warn!("sensor {}: {address} has closed the connection", ear.name);
-                pause = SHORTEST_PAUSE;
+                failures = 1;
             }
             Some(Err(error)) => {
+                failures += 1;
+                let pause = RETRY.after(failures, 1.0);
                 tracing::warn!("sensor {}: {address}: {error}; next attempt within {pause:?}", ear.name);
             }
         }
-        let jittered = pause.mul_f64(0.5 + jitter() / 2.0);
-        if ear.stop.run_until_cancelled(tokio::time::sleep(jittered)).await.is_none() {
+        if ear.stop.run_until_cancelled(tokio::time::sleep(RETRY.after(failures, draw()))).await.is_none() {
             return;
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -101,10 +99,4 @@ async fn attempt(address: &str, ear: &Ear) -> std::io::Result<Heard> {
     let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await??;
     tracing::info!("sensor {}: connected to {address}", ear.name);
     ear.follow(stream).await
-}
-
-/// A number from 0 to 1, different each time: every `RandomState` has a key of its own.
-fn jitter() -> f64 {
-    let [first, second, ..] = RandomState::new().hash_one(()).to_ne_bytes();
-    f64::from(u16::from_ne_bytes([first, second])) / f64::from(u16::MAX)
 }
