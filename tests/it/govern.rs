@@ -112,8 +112,11 @@ async fn a_rung_without_a_price_is_told_at_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn models_that_take_more_memory_than_they_may_are_told_at_start() {
     let line = Line::with_parts(1);
-    let daemon = Daemon::start(&line.configure("", "[runtime]\nmemory_mib = 1\n"));
+    // 13 MB of weights.
+    let teacher = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/elpv-teacher");
+    let large = format!("[models.large]\nfolder = \"{}\"\n[runtime]\nmemory_mib = 1\n", teacher.display());
+    let daemon = Daemon::start(&line.configure("", &large));
     daemon.wait_for("`[runtime] memory_mib` allows 1 MiB: take some off the routes or rungs", 1);
-    daemon.wait_for("(brightness ", 1);
+    daemon.wait_for("(elpv-teacher ", 1);
     assert_eq!(daemon.wait().code(), Some(3));
 }
