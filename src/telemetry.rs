@@ -166,6 +166,7 @@ impl Event {
             | Self::CameraConnected
             | Self::EngineBuilt
             | Self::PartDuplicate
+            | Self::FrameMissed
             | Self::FrameSuperseded
             | Self::PlanReloaded => Level::INFO,
             _ => Level::WARN,

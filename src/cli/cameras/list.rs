@@ -140,8 +140,9 @@ fn control_line(control: &Control) -> String {
         Kind::Integer => format!("{least} to {most} by {step}"),
         Kind::Other => "something that Kenpin cannot set".into(),
     };
-    let now = value.map_or_else(String::new, |value| format!(", now {value}"));
-    let usual = if *kind == Kind::Other { String::new() } else { format!(", {default} by itself") };
+    let shown = |value: i64| if *kind == Kind::Boolean { (value != 0).to_string() } else { value.to_string() };
+    let now = value.map_or_else(String::new, |value| format!(", now {}", shown(value)));
+    let usual = if *kind == Kind::Other { String::new() } else { format!(", {} by itself", shown(*default)) };
     let marks = [(!settable, "; cannot be set"), (*inactive, "; switched off by another")];
     let marks: String = marks.into_iter().filter(|(holds, _)| *holds).map(|(_, mark)| mark).collect();
     format!("{name}: {takes}{usual}{now}{marks}")

@@ -48,6 +48,7 @@ fn reports() -> Vec<Report> {
     let controls = vec![
         mode,
         control("exposure_time_absolute", Kind::Integer, Some(203), true),
+        control("hue_auto", Kind::Boolean, Some(0), false),
         control("region", Kind::Other, None, false),
     ];
     let now = Now {

@@ -184,19 +184,21 @@ pub fn nearest(offers: &[Offer], mode: &Mode, asked: f64) -> Interval {
 #[must_use]
 pub fn instead(offers: &[Offer], mode: &Mode) -> String {
     let Some(offer) = offers.iter().find(|offer| offer.format == Some(mode.format)) else {
-        let names: Vec<String> = offers.iter().map(name).collect();
-        return format!("it offers the formats {}", names.join(", "));
+        let read: Vec<String> =
+            offers.iter().filter_map(|offer| offer.format).map(|format| format.to_string()).collect();
+        let others: Vec<String> =
+            offers.iter().filter(|offer| offer.format.is_none()).map(|offer| code(offer.fourcc)).collect();
+        return match (read.as_slice(), others.as_slice()) {
+            (_, []) => format!("it offers {}", read.join(", ")),
+            ([], _) => format!("it offers {}, which are not read", others.join(", ")),
+            _ => format!("it offers {}, and what is not read: {}", read.join(", "), others.join(", ")),
+        };
     };
     if let Some(size) = offer.sizes.iter().find(|size| size.width.has(mode.width) && size.height.has(mode.height)) {
         return format!("at {}x{} it offers {}", mode.width, mode.height, size.rates);
     }
     let sizes: Vec<String> = offer.sizes.iter().map(|size| format!("{}x{}", size.width, size.height)).collect();
     format!("of {} it offers {}", mode.format, sizes.join(", "))
-}
-
-/// A format's name in the config, or its code where it has none.
-fn name(offer: &Offer) -> String {
-    offer.format.map_or_else(|| format!("{} (not read)", code(offer.fourcc)), |format| format.to_string())
 }
 
 #[cfg(test)]
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn who_asked_for_something_else_is_told_what_there_is_instead() {
         let told = |mode| instead(&offers(), &mode);
-        assert_eq!(told(mode(FrameFormat::Mjpeg, 640, 480)), "it offers the formats yuyv, H264 (not read), grey");
+        assert_eq!(told(mode(FrameFormat::Mjpeg, 640, 480)), "it offers yuyv, grey, and what is not read: H264");
         assert_eq!(told(mode(FrameFormat::Yuyv, 641, 480)), "of yuyv it offers 640x480, 1280x720");
         assert_eq!(told(mode(FrameFormat::Yuyv, 640, 480)), "at 640x480 it offers 30, 14.985 a second");
         assert_eq!(told(mode(FrameFormat::Grey, 641, 8)), "of grey it offers (16 to 1920 by 8)x8");

@@ -56,7 +56,7 @@ fn a_device_that_gives_something_else_is_refused_with_what_it_offers() {
     let mut yuyv = settings();
     yuyv.mode.format = FrameFormat::Yuyv;
     let sentence = refused(fake(), yuyv);
-    assert!(sentence.ends_with("it was set to yuyv 4x2 and gives GREY 4x2; it offers the formats grey"), "{sentence}");
+    assert!(sentence.ends_with("it was set to yuyv 4x2 and gives GREY 4x2; it offers grey"), "{sentence}");
 }
 
 #[test]
