@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Command;
 
 use kenpin::config::{FrameFormat, JpegScale, Raw, YuvEncoding};
 use kenpin::flow::acquire::decode::{decode_jpeg, raw};
 use kenpin::flow::pool::Pool;
 use kenpin::flow::{Image, PixelFormat};
 use serde::Deserialize;
+
+use crate::support::daemon::Line;
 
 /// One frame with the image it is.
 #[derive(Deserialize)]
@@ -128,5 +131,30 @@ fn short_torn_and_long_frames_of_every_format_are_told() {
             (FrameFormat::Mjpeg, made) => assert_eq!(made.unwrap().format(), PixelFormat::Rgb8),
             (_, made) => assert!(made.unwrap_err().contains(&long.len().to_string())),
         }
+    }
+}
+
+#[test]
+fn a_shot_of_a_configs_camera_is_what_models_are_shown() {
+    let line = Line::with_parts(1);
+    // The red of ITU-R BT.601, from a command that writes one frame of two pixels.
+    let side = "[cameras.side]\nkind = \"pipe\"\ncommand = [\"printf\", '\\121\\132\\121\\360']\n\
+                raw = { format = \"yuyv\", width = 2, height = 1 }\n";
+    let config = line.configure("", side);
+    let out = line.path().join("shot.png");
+    let shot = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kenpin"));
+        command.args(["cameras", "shot"]).arg(&config).arg("--out").arg(&out).args(arguments).output().unwrap()
+    };
+    let refused = shot(&[]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("has several cameras"), "{refused:?}");
+    let taken = shot(&["--camera", "side"]);
+    assert!(taken.status.success(), "{taken:?}");
+    assert!(String::from_utf8_lossy(&taken.stdout).contains("shot.png: 2x1 Rgb8"), "{taken:?}");
+    let picture = image::open(&out).unwrap().into_rgb8();
+    for pixel in picture.pixels() {
+        let off = pixel.0.iter().zip([255_u8, 0, 0]).map(|(seen, wanted)| seen.abs_diff(wanted)).max();
+        assert!(off <= Some(1), "{pixel:?}");
     }
 }
