@@ -56,6 +56,8 @@ pub struct App {
     telemetry: Telemetry,
     /// Plan, models and governor: what may change while the daemon runs.
     shift: Shift,
+    /// By what commands reload, where there is something to reload from.
+    reloader: Option<Reloader>,
     desk: Arc<Desk>,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
@@ -110,12 +112,15 @@ impl App {
         let start = Start { settings: as_read, plan, crew, ladder, desk, birth, notify };
         let (desk, notify) = (Arc::clone(&start.desk), start.notify.clone());
         let shift = Shift::new(start);
-        Ok(Self { settings, telemetry, shift, desk, cameras, text, broker, publisher, road_empty, notify })
+        let reloader = None;
+        Ok(Self { settings, telemetry, shift, reloader, desk, cameras, text, broker, publisher, road_empty, notify })
     }
 
     /// Lets the daemon be asked, while it runs, to read everything anew from `source`.
     pub fn reload_from(&mut self, source: Source) -> Reloader {
-        self.shift.reload_from(source)
+        let reloader = self.shift.reload_from(source);
+        self.reloader = Some(reloader.clone());
+        reloader
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -159,6 +164,7 @@ impl App {
         let watchdog = tokio::spawn(watchdog.run(drained_up.clone()));
         let shift = tokio::spawn(self.shift.serve(stop.clone(), broken.clone()));
 
+        let commands = announce::commands(&self.settings, self.reloader, &stop).map(tokio::spawn);
         let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
         let settings = DispatchSettings::from(&self.settings);
@@ -176,6 +182,9 @@ impl App {
         drained_up.cancel();
         watchdog.await.context("the watchdog broke off")?;
         done = done.and(shift.await.context("reloading broke off"));
+        if let Some(commands) = commands {
+            done = done.and(commands.await.context("hearing commands broke off"));
+        }
         self.desk.refresh_health();
         self.road_empty.cancel();
         if let Some(publisher) = self.publisher {

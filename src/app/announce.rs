@@ -1,17 +1,20 @@
-//! What the device tells of itself: birth and health, and the publisher that carries them with the verdicts.
+//! What the device tells of itself: birth and health, and the publisher that carries them with the verdicts; and what hears commands.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::settle::Desk;
+use super::shift::Reloader;
 use crate::config::Settings;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::publish::message::{BirthMessage, BornModel, Health, StoppedModel, Topics};
 use crate::flow::publish::wire::Address;
-use crate::flow::publish::{DRAIN, Publisher};
+use crate::flow::publish::{DRAIN, Publisher, commands};
 use crate::flow::retry::Retry;
 
 /// The publisher, where the config names a broker.
@@ -33,6 +36,21 @@ pub(super) fn publisher(
         retry: Retry::default(),
         telemetry: desk.telemetry.clone(),
     })
+}
+
+/// What hears commands, where there are a broker and something to be told to do.
+pub(super) fn commands(
+    settings: &Settings,
+    reloader: Option<Reloader>,
+    stop: &CancellationToken,
+) -> Option<impl Future<Output = ()> + use<>> {
+    let (mqtt, reloader) = (settings.mqtt.as_ref()?, reloader?);
+    let address = Address::new(mqtt, &settings.device, "commands");
+    let obey = move |verb: &str| {
+        let reloader = reloader.clone();
+        (verb == "reload").then(|| async move { reloader.reload().await }.boxed())
+    };
+    Some(commands::serve(address, settings.device.clone(), Box::new(obey), Retry::default(), stop.clone()))
 }
 
 /// What the device is and judges with.

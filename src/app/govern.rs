@@ -55,7 +55,7 @@ impl Governor {
         let sensors = Sensors::find(&board_root);
         let state = State::new(&settings, &ladder);
         let rung = watch::Sender::new(state.rung());
-        Self {
+        let governor = Self {
             root: board_root,
             every,
             sensors,
@@ -69,7 +69,9 @@ impl Governor {
             alarms: HashSet::new(),
             desk: Arc::clone(desk),
             rung,
-        }
+        };
+        governor.tell_start();
+        governor
     }
 
     /// A governor for new settings that goes on where this one is: with the rung and what was learned of the board. `None`
@@ -93,7 +95,6 @@ impl Governor {
     pub(super) async fn run(mut self, stop: CancellationToken) -> Option<Self> {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.tell_start();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}

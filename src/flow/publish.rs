@@ -1,12 +1,13 @@
 //! Publish: what the world is told, and how it gets there without loss.
 //!
 //! [`message`] holds the wire structs and topics, [`outbox`] decides what to send and when a verdict counts as sent,
-//! [`wire`] speaks MQTT, [`broker`] is a broker in this process for lines that have none.
+//! [`wire`] speaks MQTT, [`commands`] hears and answers what the device is told to do, [`broker`] is a broker in this process for lines that have none.
 //! [`run`] ties them together: connect, tell birth and status, empty the outbox; after a loss the same again, from the first
 //! verdict nobody acknowledged. Promises at-least-once delivery with first deliveries in the order of sequence numbers.
 
 #[cfg(feature = "broker")]
 pub mod broker;
+pub mod commands;
 pub mod message;
 pub mod outbox;
 pub mod wire;

@@ -89,7 +89,7 @@ fn each_foreign_world_is_touched_in_one_place() {
         ("ort::", &["flow/infer/ort.rs", "flow/infer/ort/", "flow/infer/library.rs"]),
         ("tokenizers::", &["flow/infer/tokens/file.rs"]),
         ("tract_onnx::", &["flow/infer/tract.rs"]),
-        ("mqtt5::", &["flow/publish/wire.rs", "flow/publish/broker.rs"]),
+        ("mqtt5::", &["flow/publish/wire", "flow/publish/broker.rs"]),
         ("v4l::", &["flow/acquire/v4l.rs"]),
         ("rusqlite", &["record/journal/"]),
         ("sd_notify::", &["notify.rs"]),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::fit::Place;
 use crate::support::daemon::Daemon;
-use crate::support::mosquitto::{Mosquitto, Subscriber};
+use crate::support::mosquitto::{Mosquitto, Subscriber, ask, publish_retained};
 
 const ONE: &str = "members = [{ model = \"one\" }]";
 
@@ -132,4 +132,72 @@ fn other_models_are_opened_beside_the_old_ones_which_go_with_their_last_part() {
         verdicts.iter().map(|verdict| (verdict["votes"].as_array().unwrap().len(), text(verdict, "plan"))).collect();
     assert_eq!(votes.len(), 2, "one vote by the old plan, two by the new: {votes:?}");
     assert!(verdicts.iter().all(|verdict| verdict["degraded"] == serde_json::json!([])));
+}
+
+#[test]
+fn a_reload_by_command_is_answered_to_whoever_asked() {
+    let (place, broker) = (endless(), Mosquitto::start());
+    let mqtt = format!("[mqtt]\nbroker = \"{}\"", broker.address());
+    place.configure(ONE, &mqtt);
+    publish_retained(broker.port, "kenpin/v1/line-1/command/reload", "now");
+    let daemon = Daemon::start(&place.path("kenpin.toml"));
+    daemon.wait_for("commands are heard on kenpin/v1/line-1/command/+", 1);
+    daemon.wait_for("is retained: a command is left alone that would come again", 1);
+    let told = |verb: &str, correlation: &str| {
+        let (data, answer) = ask(broker.port, &format!("kenpin/v1/line-1/command/{verb}"), correlation);
+        assert_eq!((data.as_str(), text(&answer, "schema")), (correlation, "kenpin.reply/1"));
+        assert_eq!((text(&answer, "device"), text(&answer, "command")), ("line-1", verb));
+        (answer["done"].as_bool().unwrap(), text(&answer, "told").to_owned())
+    };
+    assert_eq!(daemon.count("plan_reloaded"), 0);
+    place.configure(&format!("reject_from = 0.4\npass_below = 0.3\n{ONE}"), &mqtt);
+    let (done, why) = told("reload", "first");
+    assert!(done && why.starts_with("parts captured from now on are judged by plan "), "{why}");
+    place.configure("members = [{ model = \"three\" }]", &mqtt);
+    let (done, why) = told("reload", "second");
+    assert!(!done && why.contains("three"), "{why}");
+    assert_eq!(told("restart", "third"), (false, "there is no command \"restart\"".into()));
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_ladder_comes_stays_changes_and_goes_with_reloads() {
+    let ladder = |part_ms: f64| {
+        format!(
+            "[[ladder]]\nrung = \"full\"\naccuracy = 0.9\npart_ms = {part_ms}\nwatts = 3\n\
+             [[ladder]]\nrung = \"light\"\naccuracy = 0.8\npart_ms = 1\nwatts = 1\n"
+        )
+    };
+    let light = "[routes.rungs]\nlight = { members = [{ model = \"two\" }] }\n";
+    let place = endless();
+    place.configure(ONE, "");
+    let daemon = Daemon::start(&place.path("kenpin.toml"));
+    daemon.wait_for("part_judged", 30);
+    let reload = |count: usize| {
+        daemon.hang_up();
+        daemon.wait_for("plan_reloaded", count);
+        daemon.wait_for_more("part_judged", 30);
+    };
+    place.configure(ONE, &format!("{light}{}", ladder(5.0)));
+    reload(1);
+    daemon.wait_for("the governor begins on rung light of [full, light]", 1);
+    place.configure(&format!("reject_from = 0.6\n{ONE}"), &format!("{light}{}", ladder(5.0)));
+    reload(2);
+    assert_eq!(daemon.count("the governor begins on rung"), 1, "with the same ladder it goes on where it was");
+    place.configure(ONE, &format!("{light}{}", ladder(6.0)));
+    reload(3);
+    daemon.wait_for("the governor begins on rung light of [full, light]", 2);
+    place.configure(ONE, "");
+    reload(4);
+    assert!(daemon.terminate().success());
+
+    let verdicts = place.verdicts("default");
+    let parts: BTreeSet<String> = verdicts.iter().map(|verdict| text(verdict, "part").to_owned()).collect();
+    assert_eq!((parts.len(), &parts), (verdicts.len(), &replayed(verdicts.len())), "none is lost or judged twice");
+    let judged: BTreeSet<(&str, &str)> =
+        verdicts.iter().map(|verdict| (text(verdict, "plan"), text(verdict, "rung"))).collect();
+    let without = judged.iter().filter(|(_, rung)| rung.is_empty()).count();
+    assert_eq!(without, 1, "the first plan comes again and has no rungs: {judged:?}");
+    assert!(judged.iter().all(|(_, rung)| ["", "full", "light"].contains(rung)), "{judged:?}");
+    assert!(verdicts.iter().all(|verdict| text(verdict, "verdict") != "undecided"), "every rung judges");
 }

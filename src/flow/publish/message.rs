@@ -24,8 +24,8 @@ use crate::value::Value;
 
 pub use compose::{Origin, Stamp, compose, compose_interrupted};
 pub use device::{
-    Backlog, BirthMessage, BornModel, CountersMessage, Governed, GovernorMessage, Health, Latency, Standing, State,
-    StatusMessage, StoppedModel,
+    Backlog, BirthMessage, BornModel, CountersMessage, Governed, GovernorMessage, Health, Latency, ReplyMessage,
+    Standing, State, StatusMessage, StoppedModel,
 };
 pub use schemas::schemas;
 
@@ -39,6 +39,9 @@ pub const BIRTH: &str = "kenpin.birth/1";
 pub const COUNTERS: &str = "kenpin.counters/1";
 /// The `schema` of a [`GovernorMessage`].
 pub const GOVERNOR: &str = "kenpin.governor/1";
+
+/// The `schema` of a [`ReplyMessage`].
+pub const REPLY: &str = "kenpin.reply/1";
 
 /// One verdict on one part. (device, epoch, seq) identifies it; whoever has seen that triple drops the message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -189,7 +192,7 @@ pub struct FrameMessage {
     pub captured: Timestamp,
 }
 
-/// The topics of one device: `kenpin/v1/<device>/...`. `command/<verb>` and `reply` are reserved.
+/// The topics of one device: `kenpin/v1/<device>/...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
     root: String,
@@ -236,6 +239,25 @@ impl Topics {
     #[must_use]
     pub fn governor(&self, message: &GovernorMessage) -> Publication {
         self.publication("governor", json(message), true)
+    }
+
+    /// The filter for everything that the device is told to do.
+    #[must_use]
+    pub fn commands(&self) -> String {
+        format!("{}/command/+", self.root)
+    }
+
+    /// The verb of a command's topic.
+    #[must_use]
+    pub fn verb<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        topic.strip_prefix(&self.root)?.strip_prefix("/command/")
+    }
+
+    /// An answer, to where it is wanted or to the device's own topic for answers.
+    #[must_use]
+    pub fn reply(&self, message: &ReplyMessage, wanted: Option<&str>) -> Publication {
+        let own = self.publication("reply", json(message), false);
+        Publication { topic: wanted.map_or(own.topic, str::to_owned), ..own }
     }
 
     fn publication(&self, last: &str, body: Vec<u8>, retain: bool) -> Publication {

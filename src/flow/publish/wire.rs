@@ -4,8 +4,9 @@
 //! leave in the order of the calls and each PUBACK is handed on with its packet identifier and reason code, which the crate's
 //! own client does not promise for several at once; so its packets and transports are used and its client is not.
 //! A dead connection is noticed even when idle: a ping goes out every [`KEEP_ALIVE`] / 2, and silence for one and a half
-//! times [`KEEP_ALIVE`] ends it. [`listen`] subscribes to sensor topics on a client of its own; a message is acknowledged
-//! only after its receiver took it, so a slow receiver slows the broker down and loses nothing.
+//! times [`KEEP_ALIVE`] ends it. [`listen`] subscribes to sensor topics on a client of its own.
+
+mod subscription;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,7 +16,6 @@ use std::time::Duration;
 
 use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::packet::disconnect::DisconnectPacket;
-use mqtt5::packet::puback::PubAckPacket;
 use mqtt5::packet::publish::PublishPacket;
 use mqtt5::packet::subscribe::SubscribePacket;
 use mqtt5::transport::{PacketReader, PacketWriter};
@@ -27,10 +27,11 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use subscription::{Message, Subscription, listen};
+
 use super::outbox::{Acknowledgement, Handed, Link, Publication};
 use crate::config::{Broker, Mqtt};
 use crate::flow::bound;
-use crate::flow::retry::{Retry, draw};
 use crate::name::Name;
 
 /// How long a connection may be silent before the broker may give it up (MQTT 5, 3.1.2.10).
@@ -237,23 +238,33 @@ impl Link for Connection {
     }
 
     async fn send(&mut self, publication: Publication) -> Result<Handed, String> {
+        self.publish(publication, None).await
+    }
+
+    async fn acknowledged(&mut self) -> Result<Acknowledgement, String> {
+        self.answers.recv().await.ok_or_else(|| self.life.why())
+    }
+}
+
+impl Connection {
+    /// Sends, with what a question gave for its answer to be known by.
+    async fn publish(&mut self, publication: Publication, correlation: Option<Vec<u8>>) -> Result<Handed, String> {
         self.last_packet = self.last_packet.checked_add(1).unwrap_or(1);
         let Publication { topic, body, retain } = publication;
         // The fixed header takes at most five bytes.
-        let packet = PublishPacket::new(topic, body, QoS::AtLeastOnce)
+        let mut packet = PublishPacket::new(topic, body, QoS::AtLeastOnce)
             .with_packet_id(self.last_packet)
             .with_retain(retain)
             .with_payload_format_indicator(true)
             .with_content_type("application/json".into());
+        if let Some(correlation) = correlation {
+            packet = packet.with_correlation_data(correlation);
+        }
         if packet.body_encoded_size().saturating_add(5) > self.max_packet {
             return Ok(Handed::Refused(ReasonCode::PacketTooLarge.into()));
         }
         self.write(Packet::Publish(packet)).await?;
         Ok(Handed::InFlight(self.last_packet))
-    }
-
-    async fn acknowledged(&mut self) -> Result<Acknowledgement, String> {
-        self.answers.recv().await.ok_or_else(|| self.life.why())
     }
 }
 
@@ -313,80 +324,6 @@ async fn ping(writer: Arc<Mutex<OwnedWriteHalf>>, keep_alive: Duration, life: Li
     tokio::select! {
         why = pinging => life.end(why),
         () = life.ended.cancelled() => {}
-    }
-}
-
-/// Subscribes to `topics` (`QoS` 1) and sends each message with its topic into `out`, over any number of connections, until
-/// `stop` or until nobody listens.
-pub async fn listen(
-    address: &Address,
-    topics: &[String],
-    out: &mpsc::Sender<(String, Vec<u8>)>,
-    retry: Retry,
-    stop: &CancellationToken,
-) {
-    let mut failures = 0;
-    loop {
-        let heard = tokio::select! {
-            heard = hear(address, topics, out, &mut failures) => heard,
-            () = stop.cancelled() => return,
-        };
-        match heard {
-            Ok(()) => return,
-            Err(why) => tracing::warn!("broker {address}, sensor topics: {why}"),
-        }
-        failures += 1;
-        tokio::select! {
-            () = tokio::time::sleep(retry.after(failures, draw())) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// Hears one connection to its end; `Ok` when nobody listens any more.
-async fn hear(
-    address: &Address,
-    topics: &[String],
-    out: &mpsc::Sender<(String, Vec<u8>)>,
-    failures: &mut u32,
-) -> Result<(), String> {
-    let mut subscription = Subscription::open(address, topics).await?;
-    *failures = 0;
-    loop {
-        if out.send(subscription.next().await?).await.is_err() {
-            return Ok(());
-        }
-    }
-}
-
-/// A subscription (`QoS` 1) on one connection.
-pub struct Subscription {
-    connection: Connection,
-    unacknowledged: Option<u16>,
-}
-
-impl Subscription {
-    /// Connects and subscribes to `topics`; everything published after this returned will be heard.
-    ///
-    /// # Errors
-    /// One sentence when the broker cannot be reached or refuses.
-    pub async fn open(address: &Address, topics: &[String]) -> Result<Self, String> {
-        let mut connection = Connection::open(address, None).await?;
-        connection.subscribe(topics).await?;
-        Ok(Self { connection, unacknowledged: None })
-    }
-
-    /// The next message as topic and payload. It is acknowledged when the one after it is asked for, and so by then dealt with.
-    ///
-    /// # Errors
-    /// One sentence when the connection is lost.
-    pub async fn next(&mut self) -> Result<(String, Vec<u8>), String> {
-        if let Some(packet) = self.unacknowledged.take() {
-            self.connection.write(Packet::PubAck(PubAckPacket::new(packet))).await?;
-        }
-        let message = self.connection.message().await?;
-        self.unacknowledged = message.packet_id;
-        Ok((message.topic_name, message.payload.to_vec()))
     }
 }
 

@@ -209,3 +209,16 @@ pub(crate) fn publish_retained(port: u16, topic: &str, text: &str) {
     publisher.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", topic, "-m", text, "-q", "1", "-r"]);
     assert!(spawn(&mut publisher).wait().unwrap().success(), "mosquitto_pub failed");
 }
+
+/// Publishes a question with this correlation data, and gives the correlation data of the answer with the answer.
+#[track_caller]
+pub(crate) fn ask(port: u16, topic: &str, correlation: &str) -> (String, Value) {
+    let mut asking = Command::new("mosquitto_rr");
+    asking.args(["-V", "5", "-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic, "-e", "answers/1"]);
+    asking.args(["-n", "-D", "publish", "correlation-data", correlation, "-F", "%D %p"]);
+    asking.args(["-W", &DEADLINE.as_secs().to_string()]);
+    let output = asking.output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let (data, answer) = told.trim().split_once(' ').unwrap_or_else(|| panic!("no answer on {topic}: {told:?}"));
+    (data.to_owned(), serde_json::from_str(answer).unwrap())
+}

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BIRTH, COUNTERS, GOVERNOR, Origin, STATUS};
+use super::{BIRTH, COUNTERS, GOVERNOR, Origin, REPLY, STATUS};
 use crate::flow::Placement;
 use crate::models::passport::Tier;
 use crate::name::Name;
@@ -239,4 +239,28 @@ pub struct Governed {
     pub seconds_to_trip: Option<f64>,
     /// What a person should look at, one sentence each.
     pub alarms: Vec<String>,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyMessage {
+    /// `kenpin.reply/1`.
+    pub schema: String,
+    /// The device.
+    pub device: Name,
+    /// The command: `reload`.
+    pub command: String,
+    /// Whether it was carried out; otherwise everything is as it was.
+    pub done: bool,
+    /// What came of it, or why it was refused, in one sentence.
+    pub told: String,
+}
+
+impl ReplyMessage {
+    /// The reply of `device` to `command`.
+    #[must_use]
+    pub fn new(device: Name, command: String, came_of_it: Result<String, String>) -> Self {
+        let done = came_of_it.is_ok();
+        Self { schema: REPLY.into(), device, command, done, told: came_of_it.unwrap_or_else(|why| why) }
+    }
 }
