@@ -58,17 +58,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             app = open_after(pause, settings, notify) => {
                 let mut app = app?;
                 tokio::spawn(reload_with(hangups, app.reload_from(source)));
-                app.run(stop).await
+                app.run(stop).await.map(|()| true)
             }
-            () = stop.cancelled() => Ok(()),
+            () = stop.cancelled() => Ok(false),
         }
     });
     // A source that blocks, such as a pipe nobody writes to, must not hold the process.
     runtime.shutdown_timeout(LEAVE_BEHIND);
-    if let Some(starts) = starts.filter(|_| done.is_ok()) {
-        starts.ended_well();
+    match (starts, &done) {
+        (Some(starts), Ok(true)) => starts.ended_well(),
+        (Some(starts), Ok(false)) => starts.called_off(),
+        _ => {}
     }
-    done.map(|()| ExitCode::SUCCESS)
+    done.map(|_| ExitCode::SUCCESS)
 }
 
 /// What a start begins with.

@@ -108,6 +108,13 @@ impl Starts {
         self.keep(&mut self.now());
     }
 
+    /// The daemon was told to stop before the line ran: that is no failure, and says nothing of the configuration.
+    pub fn called_off(&self) {
+        if let Some(record) = read::<Record>(&starts(&self.folder)) {
+            write(&starts(&self.folder), &Record { failures: record.failures.saturating_sub(1), ..record });
+        }
+    }
+
     fn keep(&self, state: &mut Now) {
         state.kept = true;
         if !state.safe {
@@ -185,6 +192,8 @@ mod tests {
         }
         let (decision, instead) = begin(&bad);
         assert_eq!((decision.safe, decision.pause), (true, Duration::ZERO));
+        Starts::running(folder.path(), good.clone(), true, at(0)).called_off();
+        assert_eq!(begin(&bad), (decision, Some(good.clone())), "a stop before the line ran is no failure");
         let safe = Starts::running(folder.path(), instead.unwrap(), true, at(0));
         safe.runs(at(900));
         safe.ended_well();
