@@ -13,6 +13,7 @@
 //!   not there.
 //! * [`config`] turns files into [`config::Settings`], which everything else trusts.
 //! * [`app`] wires all of it; read from top to bottom it is the picture of the running process.
+//! * [`doctor`] says what a machine lacks, and the command that mends it.
 //! * [`cli`] holds one file a subcommand.
 //!
 //! # Invariants
@@ -29,6 +30,7 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod engines;
 pub mod flow;
 pub mod fusion;

@@ -33,7 +33,7 @@ fn storey(module: &str) -> u8 {
     match module {
         "board" | "clock" | "memory" | "name" | "notify" | "pulse" | "value" | "telemetry" | "tensor" => 0,
         "fusion" | "config" | "engines" | "models" | "task" => 1,
-        "flow" | "govern" | "learn" | "record" | "simulate" | "view" => 2,
+        "doctor" | "flow" | "govern" | "learn" | "record" | "simulate" | "view" => 2,
         "app" => 3,
         "cli" => 4,
         "main" | "lib" => 5,

@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod conformance;
 mod crew;
+mod doctor;
 mod engines;
 mod families;
 mod fit;
