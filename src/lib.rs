@@ -9,6 +9,7 @@
 //! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
+//! * [`outputs`] ejects what is not good, at its own moment, and says that the line is judged; [`gpio`] is the rim to the chip.
 //! * [`govern`] is the **control room**: which model runs, by heat, power and pace; [`simulate`] tries it on boards that are
 //!   not there.
 //! * [`config`] turns files into [`config::Settings`], which everything else trusts.
@@ -35,11 +36,13 @@ pub mod engines;
 pub mod flow;
 pub mod fusion;
 pub mod govern;
+pub mod gpio;
 pub mod learn;
 pub mod memory;
 pub mod models;
 pub mod name;
 pub mod notify;
+pub mod outputs;
 pub mod pulse;
 pub mod record;
 pub mod simulate;

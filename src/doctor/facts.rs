@@ -35,6 +35,8 @@ pub struct Facts {
     pub governors: BTreeSet<String>,
     /// The cameras the kernel shows: device node and the card's name.
     pub cameras: Vec<(PathBuf, String)>,
+    /// The V4L2 cameras of the config that the kernel does not show: name, and the device that was asked for.
+    pub missing_cameras: Vec<(String, String)>,
     /// Who runs, or will run, the daemon.
     pub person: Person,
     /// The device nodes and folders that matter.

@@ -13,7 +13,7 @@ use std::path::Path;
 use super::facts::{CHIPS, Chip, Facts, Library, Wants};
 use crate::board::Board;
 use crate::board::sensors::Sensors;
-use crate::config::{Provider, Settings};
+use crate::config::{LineAt, Provider, SensorSource, Settings};
 use crate::engines::probe;
 
 /// What the doctor is asked.
@@ -47,6 +47,7 @@ pub fn gather(question: Question<'_>) -> Result<Facts, String> {
     if let (true, Ok(library)) = (is_this_machine(root), &mut onnxruntime) {
         ask_children(library, wants, settings);
     }
+    let cameras = machine::cameras(root);
     let places = machine::places(root, settings);
     Ok(Facts {
         board,
@@ -61,7 +62,8 @@ pub fn gather(question: Question<'_>) -> Result<Facts, String> {
         power: (readings.power_mode, sensors.power_modes().clone()),
         clocks_locked: readings.gpu_clock_locked,
         governors: machine::governors(root),
-        cameras: machine::cameras(root),
+        missing_cameras: settings.map_or_else(Vec::new, |settings| machine::missing(root, settings, &cameras)),
+        cameras,
         nodes: people::nodes(root, &places),
         person,
         broker: settings.and_then(machine::broker),
@@ -91,8 +93,10 @@ fn wants(settings: Option<&Settings>, jetson: bool) -> Wants {
         return Wants { cuda: jetson, tensorrt: jetson, ..Wants::default() };
     };
     let lists = |provider| settings.runtime.providers.contains(&provider);
+    let gpio = settings.outputs.values().any(|output| matches!(output.line, LineAt::Gpio { .. }))
+        || settings.sensors.values().any(|sensor| matches!(sensor.source, SensorSource::Gpio(_)));
     let wall_time = settings.sensors.values().any(|sensor| sensor.time_key.is_some());
-    Wants { cuda: lists(Provider::Cuda), tensorrt: lists(Provider::TensorRt), wall_time, gpio: false }
+    Wants { cuda: lists(Provider::Cuda), tensorrt: lists(Provider::TensorRt), wall_time, gpio }
 }
 
 /// Has children load the library and make a session on each provider that is wanted and there.

@@ -238,6 +238,16 @@ fn a_config_tells_what_is_wanted() {
     machine.remove(&machine.dla_compiler());
     machine.wheel("onnxruntime", "1.20.1", &[], false);
     finds(&machine, &more, &[["broker", "warn", reached, "mosquitto"]]);
+    let mode = "{ format = \"yuyv\", width = 640, height = 480, frames_per_second = 30 }";
+    let cameras =
+        [("front", "device = \"/dev/video0\""), ("left", "device = \"/dev/video7\""), ("right", "card = \"C920\"")];
+    let cameras = cameras.map(|(name, which)| format!("[cameras.{name}]\nkind = \"v4l\"\n{which}\nmode = {mode}\n"));
+    line.configure("", &cameras.concat());
+    let unplugged = [
+        ["cameras", "fail", "camera left: there is no /dev/video7", "kenpin cameras"],
+        ["cameras", "fail", "camera right: there is no card \"C920\"", "`[cameras.right] device`"],
+    ];
+    finds(&machine, &more, &unplugged);
     std::fs::write(&file, "[device]\nid = \"a b\"\n").unwrap();
     let found = ills(&machine, &more);
     assert!(found.iter().any(|ill| ill[0] == "config" && ill[2].contains("device.id")), "{found:?}");

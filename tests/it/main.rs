@@ -20,6 +20,7 @@ mod import;
 mod journal;
 mod mqtt;
 mod notify;
+mod outputs;
 mod parity;
 mod price;
 mod reload;

@@ -8,6 +8,7 @@ use crate::doctor::report::{Check, Finding};
 
 pub(in crate::doctor) fn all(facts: &Facts) -> Vec<Finding> {
     let mut found = vec![cameras(facts)];
+    found.extend(facts.missing_cameras.iter().map(missing));
     found.extend(closed(facts));
     let open = facts.nodes.iter().filter(|node| matters(facts, node)).count();
     if open > 0 && found.iter().all(|finding| finding.check != Check::Access) {
@@ -32,6 +33,12 @@ fn cameras(facts: &Facts) -> Finding {
             .mend("sudo dmesg | grep -i -e video -e uvc   # plug it in and see what the kernel says");
     }
     Finding::ok(Check::Cameras, all)
+}
+
+fn missing((name, device): &(String, String)) -> Finding {
+    Finding::fail(Check::Cameras, format!("camera {name}: there is no {device}"))
+        .want("the camera, or the name of one that is there")
+        .mend(format!("kenpin cameras   # lists what is there; plug it in, or change `[cameras.{name}] device`"))
 }
 
 /// Whether it matters that a node can be opened.

@@ -8,9 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::is_this_machine;
+use super::libraries::below;
 use super::people::numbered;
 use crate::clock;
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, VideoDevice};
 use crate::doctor::facts::{Broker, Disk, Memory, Unit};
 use crate::memory::machine;
 
@@ -123,6 +124,19 @@ pub(super) fn cameras(root: &Path) -> Vec<(PathBuf, String)> {
         Some((Path::new("/dev").join(name), card))
     });
     nodes.collect()
+}
+
+/// The V4L2 cameras of the config that are not among `cameras`, each with the device that was asked for.
+pub(super) fn missing(root: &Path, settings: &Settings, cameras: &[(PathBuf, String)]) -> Vec<(String, String)> {
+    let wanted = settings.cameras.iter().filter_map(|(name, camera)| {
+        let config::CameraSource::V4l(v4l) = &camera.source else { return None };
+        let (there, device) = match &v4l.device {
+            VideoDevice::Path(path) => (below(root, path).exists(), path.display().to_string()),
+            VideoDevice::Card { card, .. } => (cameras.iter().any(|(_, seen)| seen == card), format!("card {card:?}")),
+        };
+        (!there).then(|| (name.to_string(), device))
+    });
+    wanted.collect()
 }
 
 /// Whether somebody answers at the broker's address; `None` for the embedded one.
