@@ -7,6 +7,7 @@
 //! journal.
 
 mod announce;
+mod door;
 mod govern;
 mod ladder;
 mod open;
@@ -36,6 +37,7 @@ use crate::flow::{Admission, Trigger, bound, publish};
 use crate::name::Name;
 use crate::notify::Notify;
 use crate::telemetry::Telemetry;
+use door::Door;
 use open::EmbeddedBroker;
 use settle::Desk;
 use shift::{Shift, Start};
@@ -166,7 +168,7 @@ impl App {
 
         let commands = announce::commands(&self.settings, self.reloader, &stop).map(tokio::spawn);
         let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
-        let door: Arc<dyn Admission> = Arc::new(self.desk.journal.clone());
+        let door: Arc<dyn Admission> = Arc::new(Door { desk: Arc::clone(&self.desk) });
         let settings = DispatchSettings::from(&self.settings);
         tracing::info!("ready: {} cameras, {models} models", self.settings.cameras.len());
         self.notify.ready();

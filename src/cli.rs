@@ -6,6 +6,7 @@ mod cameras;
 mod check;
 mod config;
 mod demo;
+mod doctor;
 mod engines;
 mod eval;
 mod fit;
@@ -56,6 +57,7 @@ enum Command {
     Models(models::Args),
     Board(board::Args),
     Cameras(cameras::Args),
+    Doctor(doctor::Args),
     Engines(engines::Args),
     Config(config::Args),
     Schema(schema::Args),
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),
         Command::Cameras(args) => cameras::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Engines(args) => engines::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),

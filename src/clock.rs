@@ -6,6 +6,8 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// A point on `CLOCK_MONOTONIC`, in nanoseconds since an unspecified start (boot, on Linux).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Monotonic(u64);
@@ -58,6 +60,35 @@ impl Sub<Duration> for Monotonic {
 
     fn sub(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The monotonic clock as tokio's timers see it, so that a test may hold it.
+#[derive(Debug, Clone, Copy)]
+pub struct Timers {
+    instant: Instant,
+    monotonic: Monotonic,
+}
+
+impl Timers {
+    /// Begins now, inside a tokio runtime.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { instant: Instant::now(), monotonic: Monotonic::now() }
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(self) -> Monotonic {
+        self.monotonic + self.instant.elapsed()
+    }
+
+    /// Sleeps until `deadline`; for ever when there is none.
+    pub async fn sleep_until(self, deadline: Option<Monotonic>) {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(self.instant + deadline.since(self.monotonic)).await,
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 pub mod acquire;
 pub mod dispatch;
 #[cfg(test)]
-pub(in crate::flow) mod fakes;
+pub(crate) mod fakes;
 pub mod frames;
 pub mod infer;
 pub mod inspect;
@@ -437,8 +437,11 @@ pub enum Admitted {
 
 /// The door of the road: asked once for each part before any model sees it.
 pub trait Admission: Send + Sync {
-    /// Asks whether `part` may enter; a `triggered` part is journalled as open before the answer comes.
-    fn admit(&self, part: PartId, triggered: bool) -> BoxFuture<'_, Admitted>;
+    /// Asks whether `part`, whose trigger or earliest picture was at `captured`, may enter; a `triggered` part is journalled as open before the answer comes.
+    fn admit(&self, part: PartId, captured: Monotonic, triggered: bool) -> BoxFuture<'_, Admitted>;
+
+    /// Tells of a part that goes by unseen: its trigger was refused before the door was asked.
+    fn goes_by(&self, part: &PartId, captured: Monotonic);
 }
 
 /// One trigger on its way to a camera.

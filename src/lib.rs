@@ -9,10 +9,12 @@
 //! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
+//! * [`outputs`] ejects what is not good, at its own moment, and says that the line is judged; [`gpio`] is the rim to the chip.
 //! * [`govern`] is the **control room**: which model runs, by heat, power and pace; [`simulate`] tries it on boards that are
 //!   not there.
 //! * [`config`] turns files into [`config::Settings`], which everything else trusts.
 //! * [`app`] wires all of it; read from top to bottom it is the picture of the running process.
+//! * [`doctor`] says what a machine lacks, and the command that mends it.
 //! * [`cli`] holds one file a subcommand.
 //!
 //! # Invariants
@@ -29,15 +31,18 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod engines;
 pub mod flow;
 pub mod fusion;
 pub mod govern;
+pub mod gpio;
 pub mod learn;
 pub mod memory;
 pub mod models;
 pub mod name;
 pub mod notify;
+pub mod outputs;
 pub mod pulse;
 pub mod record;
 pub mod simulate;

@@ -78,6 +78,24 @@ pub enum Event {
     RungRaised,
     /// The governor saw something a person should look at.
     GovernorAlarm,
+    /// A sensor's line bounced: an edge came too soon after the one before it and triggers nothing.
+    TriggerBounced,
+    /// Edges of a sensor's line were lost in the kernel: as many triggers were missed.
+    TriggerMissed,
+    /// An output gave a pulse for a part.
+    OutputPulsed,
+    /// A part came to an output without a verdict and was treated as `none`.
+    OutputUnanswered,
+    /// A verdict came after its part had gone by an output.
+    OutputLate,
+    /// A pulse was due so long ago that it was not given.
+    OutputMissed,
+    /// More parts were on their way to an output than it looks after.
+    OutputOverrun,
+    /// An output could not be driven.
+    OutputFailed,
+    /// A heartbeat stopped, for a part or the road does not move.
+    HeartbeatStopped,
     /// A verdict could not be written into the journal; it will be tried again.
     VerdictUnwritten,
     /// A verdict was acknowledged by the broker.
@@ -138,6 +156,15 @@ impl Event {
         Self::RungLowered,
         Self::RungRaised,
         Self::GovernorAlarm,
+        Self::TriggerBounced,
+        Self::TriggerMissed,
+        Self::OutputPulsed,
+        Self::OutputUnanswered,
+        Self::OutputLate,
+        Self::OutputMissed,
+        Self::OutputOverrun,
+        Self::OutputFailed,
+        Self::HeartbeatStopped,
         Self::VerdictUnwritten,
         Self::VerdictPublished,
         Self::VerdictRefused,
@@ -159,6 +186,8 @@ impl Event {
             | Self::ReadingTaken
             | Self::PartJoined
             | Self::PartJudged
+            | Self::OutputPulsed
+            | Self::TriggerBounced
             | Self::VerdictPublished
             | Self::ImageKept
             | Self::ImageExpired => Level::DEBUG,

@@ -21,6 +21,7 @@ use crate::flow::publish::message::{Health, Origin, Standing};
 use crate::memory;
 use crate::models::catalogue;
 use crate::name::Name;
+use crate::outputs::Outputs;
 use crate::record::images::Images;
 use crate::record::journal::Journal;
 use crate::telemetry::Telemetry;
@@ -49,11 +50,12 @@ pub(super) async fn desk(
         latency: None,
         governed: None,
     });
+    let outputs = Outputs::open(&settings.outputs, telemetry).map_err(anyhow::Error::msg)?;
     let (journal, latencies) = (opened.journal, Mutex::default());
     let (give_up, pace) =
         (CancellationToken::new(), LinePace::new(&settings.cameras, settings.governor.deadline, telemetry));
     let (telemetry, road) = (telemetry.clone(), telemetry.pulse().listen("the road"));
-    let desk = Desk { origin, journal, images, health, pace, telemetry, latencies, road, give_up };
+    let desk = Desk { origin, journal, images, health, pace, outputs, telemetry, latencies, road, give_up };
     for part in &opened.interrupted {
         desk.close_interrupted(part).await?;
     }

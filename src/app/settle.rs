@@ -11,11 +11,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::pace::LinePace;
-use crate::flow::publish::message::{Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted};
+use crate::flow::publish::message::{
+    FailingOutput, Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted,
+};
 use crate::flow::retry::{Retry, draw};
 use crate::flow::verdict::{Decision, Verdict};
 use crate::flow::{Walked, bound, inspect};
 use crate::learn::metrics::percentile;
+use crate::outputs::Outputs;
 use crate::pulse::Beat;
 use crate::record::images::Images;
 use crate::record::journal::{Journal, JournalError, OpenPart};
@@ -31,6 +34,7 @@ pub(super) struct Desk {
     pub(super) images: Option<Images>,
     pub(super) health: watch::Sender<Health>,
     pub(super) pace: LinePace,
+    pub(super) outputs: Outputs,
     pub(super) telemetry: Telemetry,
     pub(super) latencies: Mutex<Latencies>,
     /// The beat of the whole road; excused while the disk does not take verdicts.
@@ -56,6 +60,8 @@ impl Desk {
     /// Judges one part and makes the verdict durable before anything else happens with it.
     async fn settle(&self, mut walked: Walked) {
         let verdict = inspect::judge(&walked);
+        // Before anything that may wait: an output keeps its own time.
+        self.outputs.verdict(&walked.part.id, verdict.decision);
         let mut message = compose(&walked, &verdict, &self.origin, Stamp::now());
         message.degraded.extend(self.health.borrow().standing.safe_mode.clone());
         self.tell(&walked, &verdict);
@@ -140,7 +146,9 @@ impl Desk {
         let at = |share| percentile(&newest, share);
         let latency = at(0.5).zip(at(0.99)).zip(at(1.0));
         let latency = latency.map(|((p50, p99), max)| Latency { parts, p50, p99, max });
-        self.health.send_modify(|health| health.latency = latency);
+        self.outputs.alive();
+        let failing = self.outputs.troubles().into_iter().map(|(output, why)| FailingOutput { output, why }).collect();
+        self.health.send_modify(|health| (health.latency, health.standing.failing_outputs) = (latency, failing));
     }
 
     /// How many parts there were, and a copy of the newest latencies: the lock is held for the copying only.
@@ -149,8 +157,9 @@ impl Desk {
         (latencies.parts, latencies.ring.clone())
     }
 
-    /// Writes what is queued for keeping and lets go of the journal.
+    /// Lets the last parts go by the outputs, writes what is queued for keeping and lets go of the journal.
     pub(super) fn close(self) -> Journal {
+        self.outputs.close();
         if let Some(images) = self.images {
             images.close();
         }
@@ -183,7 +192,18 @@ mod tests {
         let (telemetry, latencies, give_up) = (Telemetry::default(), Mutex::default(), CancellationToken::new());
         let pace = LinePace::new(&std::collections::BTreeMap::new(), Duration::from_secs(1), &telemetry);
         let road = telemetry.pulse().listen("the road");
-        Desk { origin, journal: opened.journal, images: None, health, pace, telemetry, latencies, road, give_up }
+        Desk {
+            origin,
+            journal: opened.journal,
+            images: None,
+            health,
+            pace,
+            outputs: Outputs::default(),
+            telemetry,
+            latencies,
+            road,
+            give_up,
+        }
     }
 
     fn outside(path: &Path, sql: &str) {

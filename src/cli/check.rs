@@ -37,7 +37,7 @@ pub(super) struct Args {
 /// # Errors
 /// When standard output cannot be written to; what is wrong with the file is a finding.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    match summary(&args.file) {
+    match examine(&args.file) {
         Ok(text) => {
             super::say(text)?;
             Ok(ExitCode::SUCCESS)
@@ -60,7 +60,7 @@ pub(super) fn plan(label: &str, settings: &Settings, models: &BTreeMap<Name, Arc
 }
 
 /// One sentence on a file without findings.
-fn summary(file: &Path) -> Result<String, ConfigError> {
+pub(super) fn examine(file: &Path) -> Result<String, ConfigError> {
     let label = file.display().to_string();
     let Survey { settings, models: folders, mut findings } = config::survey(file);
     let (models, of_models) = catalogue::examine(&folders);

@@ -7,12 +7,13 @@ use anyhow::Context;
 
 use crate::board::report::Report;
 use crate::config::{file::File, schema};
+use crate::doctor;
 use crate::flow::publish::message;
 use crate::models::fit::Fit;
 use crate::models::passport::Passport;
 use crate::models::price::Price;
 
-/// Print the JSON Schema of the config, of passports, of prices, of fits, of boards or of the messages.
+/// Print the JSON Schema of the config, of passports, of prices, of fits, of boards, of the doctor or of the messages.
 ///
 /// An editor that knows the schema completes keys, shows their meaning and underlines mistakes while you write. With the
 /// TOML language server taplo, `kenpin schema > kenpin.schema.json` and `#:schema ./kenpin.schema.json` as the first line
@@ -35,6 +36,9 @@ pub(super) struct Args {
     /// The schema of what `kenpin board --json` prints instead.
     #[arg(long, conflicts_with_all = ["messages", "passport", "price"])]
     board: bool,
+    /// The schema of what `kenpin doctor --json` prints instead.
+    #[arg(long, conflicts_with_all = ["messages", "passport", "price", "fit", "board"])]
+    doctor: bool,
 }
 
 /// Prints the schema.
@@ -48,6 +52,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Args { passport: true, .. } => schema::of::<Passport>().to_value(),
         // With null, for it stands where a board does not tell a figure.
         Args { board: true, .. } => schemars::schema_for!(Report).to_value(),
+        Args { doctor: true, .. } => schemars::schema_for!(doctor::report::Report).to_value(),
         Args { price: true, .. } => schema::of::<Price>().to_value(),
         Args { fit: true, .. } => schema::of::<Fit>().to_value(),
         _ => schema::of::<File>().to_value(),

@@ -5,6 +5,7 @@
 
 mod cameras;
 mod ladder;
+mod outputs;
 mod routes;
 mod sources;
 mod tensorrt;
@@ -36,6 +37,8 @@ pub(super) fn settings(
     let routes = routes::routes(file, findings);
     let ladder = ladder::ladder(file, findings);
     let runtime = runtime(file, surroundings, findings);
+    let outputs = outputs::outputs(file, findings);
+    outputs::heard(&outputs, &sensors, findings);
     let images = file.images.as_ref().map(|images| Images {
         folder: surroundings.folder.join(&images.folder),
         max_bytes: images.max_mib.saturating_mul(MIB),
@@ -53,6 +56,7 @@ pub(super) fn settings(
         ladder,
         governor: ladder::governor(&file.governor, surroundings),
         runtime,
+        outputs,
         fits: file.fits.as_ref().and_then(|fits| Some(surroundings.folder.join(fits.folder.as_ref()?))),
         journal: Journal {
             path: surroundings.folder.join(&file.journal.path),

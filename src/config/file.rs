@@ -5,6 +5,7 @@
 //! keys is checked in the private module `check`, never here.
 
 mod cameras;
+mod outputs;
 mod routes;
 mod sources;
 mod tensorrt;
@@ -19,6 +20,7 @@ use super::settings::{Backend, Provider};
 use crate::name::Name;
 
 pub use cameras::{Camera, CameraKind, Pace};
+pub use outputs::{Output, OutputKind, OutputWork};
 pub use routes::{Condition, Fusion, Gate, Member, Read, Route, Rung};
 pub use sources::{Sensor, SensorKind};
 pub use tensorrt::{Profile, TensorRt};
@@ -59,6 +61,9 @@ pub struct File {
     /// What runs the models.
     #[serde(default)]
     pub runtime: Runtime,
+    /// What is switched for a part or for the line, each as `[outputs.<name>]`.
+    #[serde(default)]
+    pub outputs: BTreeMap<Name, Output>,
     /// What `kenpin fit` learned for the routes; without this table they judge by their own values.
     pub fits: Option<Fits>,
     /// Where verdicts are kept.

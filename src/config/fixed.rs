@@ -1,7 +1,7 @@
 //! What a running daemon cannot change: the parts of the settings that a reload refuses, and why each needs a restart.
 //!
 //! What a part is judged by may change: routes, models, fits, the ladder, the governor, and how models are run. What it comes
-//! from and where its verdict goes may not: cameras, sensors, joining, the journal, the broker and names.
+//! from and where its verdict goes may not: cameras, sensors, joining, outputs, the journal, the broker and names.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,7 @@ pub fn fixed(running: &Settings, wanted: &Settings) -> Vec<String> {
     .collect();
     keys.extend(differing(&old.cameras, &new.cameras).map(|name| format!("cameras.{name}")));
     keys.extend(differing(&old.sensors, &new.sensors).map(|name| format!("sensors.{name}")));
+    keys.extend(differing(&old.outputs, &new.outputs).map(|name| format!("outputs.{name}")));
     let sentence = |key| format!("`{key}` cannot change while the daemon runs: restart it, or take the change back");
     keys.into_iter().map(sentence).collect()
 }
@@ -75,6 +76,11 @@ mod tests {
             ("[models.one]", "[join]\nwindow_ms = 9\n[models.one]", "join"),
             ("[models.one]", "[journal]\npath = \"j\"\n[models.one]", "journal"),
             ("[models.one]", "[images]\nfolder = \"i\"\n[models.one]", "images"),
+            (
+                "[models.one]",
+                "[outputs.a]\nkind = \"modbus\"\naddress = \"plc:502\"\ncoil = 1\nwork = \"heartbeat\"\n[models.one]",
+                "outputs.a",
+            ),
             ("[models.one]", "[mqtt]\nbroker = \"b:1883\"\n[models.one]", "mqtt"),
             ("[models.one]", "[runtime]\nonnxruntime_library = \"l\"\n[models.one]", "runtime.onnxruntime_library"),
             ("[models.one]", "[runtime]\nparts_in_flight = 9\n[models.one]", "runtime.parts_in_flight"),

@@ -4,6 +4,7 @@
 
 mod cameras;
 mod frames;
+mod outputs;
 mod routes;
 mod tensorrt;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::Name;
 pub use cameras::{Camera, CameraSource, JpegScale, Mode, Pace, Pipe, Raw, Replay, ReplayPartId, V4l, VideoDevice};
 pub use frames::{Filter, FrameFormat, Makeup, YuvEncoding};
+pub use outputs::{Answer, Edge, GpioEdges, LineAt, Output, Pulse, Work};
 pub use routes::{
     Condition, Crops, Lighter, Member, Panel, Read, Route, Station, Statistic, Test, Thresholds, UnlessSure, WhenNone,
 };
@@ -46,6 +48,8 @@ pub struct Settings {
     pub governor: Governor,
     /// `[runtime]`: what runs the models.
     pub runtime: Runtime,
+    /// `[outputs.<name>]`: what is switched for a part or for the line.
+    pub outputs: BTreeMap<Name, Output>,
     /// `[fits] folder`: where fits lie; `None` judges by the routes' own values.
     pub fits: Option<PathBuf>,
     /// `[journal]`: where verdicts are kept.
@@ -99,6 +103,8 @@ pub enum SensorSource {
     TcpConnect(String),
     /// A topic at the broker of `[mqtt]`; each message is one line.
     Mqtt(String),
+    /// The edges of a GPIO line; each is a reading without values.
+    Gpio(GpioEdges),
 }
 
 /// How a line of sensor text is read.

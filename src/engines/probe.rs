@@ -38,7 +38,11 @@ pub fn probe(provider: Provider, runtime: &Runtime, library: &Path) -> Result<Ve
     answer
 }
 
-fn ask(provider: Provider, program: Option<&Path>, library: &Path) -> Result<Versions, String> {
+/// Asks a child anew, whatever it said before.
+///
+/// # Errors
+/// As [`probe`].
+pub fn ask(provider: Provider, program: Option<&Path>, library: &Path) -> Result<Versions, String> {
     let arguments = ["engines", "child", "probe", provider.as_str()].map(Into::into).into_iter();
     let arguments = arguments.chain([library.into()]).collect();
     let limits = Limits { time: TIME, reserve: 0, root: Path::new("/"), called_off: &|| false };

@@ -19,10 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Monotonic;
+use crate::clock::{Monotonic, Timers};
 use crate::config;
 use crate::flow::frames::FrameSource;
 use crate::flow::plan::choice::{looks_at_pixels, route};
@@ -92,7 +91,7 @@ pub async fn run(
 ) {
     let Inlets { frames, mut readings, triggers } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
-    let (clock, line, beat) = (Clock::start(), settings.line, telemetry.pulse().listen("dispatch"));
+    let (clock, line, beat) = (Timers::start(), settings.line, telemetry.pulse().listen("dispatch"));
     let mut desk = Desk { joiner, clock, line, terms, door, telemetry, out, triggers, beat };
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
@@ -129,35 +128,10 @@ pub async fn run(
     desk.finish(readings, cameras).await;
 }
 
-/// The monotonic clock as tokio's timers see it, so that a test may hold it.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    instant: Instant,
-    monotonic: Monotonic,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { instant: Instant::now(), monotonic: Monotonic::now() }
-    }
-
-    fn now(self) -> Monotonic {
-        self.monotonic + self.instant.elapsed()
-    }
-
-    /// Sleeps until `deadline`; for ever when there is none.
-    async fn sleep_until(self, deadline: Option<Monotonic>) {
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(self.instant + deadline.since(self.monotonic)).await,
-            None => std::future::pending().await,
-        }
-    }
-}
-
 /// What joins, asks and sends.
 struct Desk {
     joiner: Joiner,
-    clock: Clock,
+    clock: Timers,
     line: config::Line,
     terms: Arc<Terms>,
     door: Arc<dyn Admission>,
@@ -240,6 +214,7 @@ impl Desk {
         let part = reading.part.get_or_insert_with(PartId::generate).clone();
         if self.joiner.is_full() && !self.joiner.is_open(&part) {
             self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: too many parts are open"));
+            self.door.goes_by(&part, reading.captured);
             return true;
         }
         let (mut places, mut awaited) = (Vec::new(), BTreeSet::new());
@@ -253,10 +228,13 @@ impl Desk {
                 }
             }
         }
-        if places.is_empty() || !self.admit(&part, true).await {
+        let at = reading.captured;
+        if places.is_empty() {
+            self.door.goes_by(&part, at);
+        }
+        if places.is_empty() || !self.admit(&part, at, true).await {
             return true;
         }
-        let at = reading.captured;
         for place in places {
             place.send(Trigger { part: Some(part.clone()), at });
         }
@@ -266,9 +244,9 @@ impl Desk {
     }
 
     /// Asks the door; what it turns away is counted.
-    async fn admit(&self, part: &PartId, triggered: bool) -> bool {
+    async fn admit(&self, part: &PartId, captured: Monotonic, triggered: bool) -> bool {
         let asked = self.beat.excused();
-        let admitted = self.door.admit(part.clone(), triggered).await;
+        let admitted = self.door.admit(part.clone(), captured, triggered).await;
         drop(asked);
         match admitted {
             Admitted::Accepted => return true,
@@ -288,7 +266,7 @@ impl Desk {
             self.telemetry.tell(event, format_args!("{detail}"));
         }
         for joined in joined {
-            if !joined.triggered && !self.admit(&joined.id, false).await {
+            if !joined.triggered && !self.admit(&joined.id, joined.captured, false).await {
                 continue;
             }
             self.telemetry.tell(Event::PartJoined, format_args!("part {}: {} frames", joined.id, joined.frames.len()));
@@ -333,6 +311,7 @@ impl Desk {
             if self.triggers.contains_key(&reading.sensor) {
                 let part = reading.part.get_or_insert_with(PartId::generate);
                 self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: stopping"));
+                self.door.goes_by(part, reading.captured);
                 continue;
             }
             let joined = self.joiner.reading(reading, self.clock.now());

@@ -11,17 +11,17 @@ use crate::name::Name;
 use crate::value::Value;
 
 /// A name.
-pub(in crate::flow) fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
 /// A part id.
-pub(in crate::flow) fn id(text: &str) -> PartId {
+pub(crate) fn id(text: &str) -> PartId {
     PartId::new(text).unwrap()
 }
 
 /// A point in time, `milliseconds` after an hour.
-pub(in crate::flow) fn at(milliseconds: u64) -> Monotonic {
+pub(crate) fn at(milliseconds: u64) -> Monotonic {
     Monotonic::from_nanos(3_600_000_000_000) + Duration::from_millis(milliseconds)
 }
 

@@ -20,6 +20,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use crate::clock::Monotonic;
 use crate::config;
 use crate::flow::publish::{Feed, Row};
 use crate::flow::{Admission, Admitted, PartId, bound};
@@ -259,9 +260,12 @@ impl Journal {
 }
 
 impl Admission for Journal {
-    fn admit(&self, part: PartId, triggered: bool) -> BoxFuture<'_, Admitted> {
+    fn admit(&self, part: PartId, _captured: Monotonic, triggered: bool) -> BoxFuture<'_, Admitted> {
         async move { Self::admit(self, part.as_str(), triggered).await }.boxed()
     }
+
+    /// Nothing is written of a part that was not let in.
+    fn goes_by(&self, _part: &PartId, _captured: Monotonic) {}
 }
 
 impl Feed for Journal {

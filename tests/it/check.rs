@@ -186,6 +186,10 @@ broken_configs! {
     condition_without_test: ", equals = \"mono\"" => "";
     condition_with_two_tests: "equals = \"mono\"" => "at_least = 1, at_most = 2";
     condition_with_a_needless_test: "sensor = \"plc\", key = \"type\", equals = \"mono\"" => "camera = \"top\", present = true";
+    gpio_sensor_reads_no_text: "kind = \"tcp-listen\"\naddress = \"127.0.0.1:5005\"" => "kind = \"gpio\"\nchip = \"/dev/gpiochip0\"";
+    output_without_its_keys: "[models.teacher]" => "[outputs.ejector]\nkind = \"gpio\"\nperiod_ms = 500\ncoil = 3\n\n[models.teacher]";
+    output_to_no_address: "[models.teacher]" => "[outputs.alive]\nkind = \"modbus\"\naddress = \"plc\"\ncoil = 3\nwork = \"heartbeat\"\non = [\"none\"]\n\n[models.teacher]";
+    one_line_driven_twice: "[models.teacher]" => "[outputs.a]\nkind = \"gpio\"\nchip = \"/dev/gpiochip0\"\nline = 1\nwork = \"heartbeat\"\n\n[outputs.b]\nkind = \"gpio\"\nchip = \"/dev/gpiochip0\"\nline = 1\nactive_low = true\nwork = \"heartbeat\"\n\n[sensors.eye]\nkind = \"gpio\"\nchip = \"/dev/gpiochip0\"\nline = 1\n\n[models.teacher]";
     broker_without_port: "broker = \"mqtt:1883\"" => "broker = \"mqtt\"";
     broker_with_scheme: "broker = \"mqtt:1883\"" => "broker = \"mqtt://broker:1883\"";
     password_twice: "username = \"kenpin\"" => "password_file = \"pw\"\npassword_credential = \"pw\"";

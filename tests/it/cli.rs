@@ -219,7 +219,8 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         "engines List, build, verify and prune the TensorRT engines of a config",
         "config Print the commented default config",
         "board Show what this machine tells of its heat, power and clocks",
-        "schema Print the JSON Schema of the config, of passports, of prices, of fits, of boards or of the messages",
+        "doctor Say what this machine lacks for its work, each with the command that mends it",
+        "schema Print the JSON Schema of the config, of passports, of prices, of fits, of boards, of the doctor or of the messages",
         "demo Inspect the ELPV test cells end to end and print the table",
     ] {
         assert!(list.contains(line), "{line}: {list}");
@@ -231,6 +232,7 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         ("fit", "none may escape among 299 to show 1 % with 95 %"),
         ("models", "A model is a folder with an ONNX file and a passport.toml"),
         ("board", "a figure that cannot be read is a dash, in JSON null, never zero"),
+        ("doctor", "1 with a warning or a failure, 3 when the machine cannot be looked at"),
         ("engines", "a retrained model or a new JetPack wants another key"),
         ("config", "`kenpin config default > kenpin.toml` makes a file to begin with"),
         ("schema", "An editor that knows the schema completes keys"),

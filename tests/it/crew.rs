@@ -42,6 +42,7 @@ fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Pla
             waiting_readings: 1,
             open_parts: 1,
         },
+        outputs: BTreeMap::new(),
         models: BTreeMap::new(),
         routes: vec![only],
         ladder: vec![],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::document::Path;
 use super::super::file::{self, SensorKind};
 use super::super::findings::Findings;
-use super::super::settings::{LineFormat, Sensor, SensorSource};
+use super::super::settings::{GpioEdges, LineFormat, Sensor, SensorSource};
 use super::{Surroundings, is_host_and_port, stray};
 use crate::name::Name;
 
@@ -25,6 +25,7 @@ pub(super) fn sensors(
         let shared = |other: &Sensor| match (&other.source, &source) {
             (SensorSource::Stdin, SensorSource::Stdin) => true,
             (SensorSource::TcpListen(one), SensorSource::TcpListen(other)) => one == other && one.port() != 0,
+            (SensorSource::Gpio(one), SensorSource::Gpio(other)) => (&one.chip, one.line) == (&other.chip, other.line),
             _ => false,
         };
         if let Some((first, _)) = sensors.iter().find(|(_, other)| shared(other)) {
@@ -69,27 +70,49 @@ fn sensor_source(
     findings: &mut Findings<'_>,
 ) -> Option<SensorSource> {
     let kind = told.kind?;
-    let own = match kind {
-        SensorKind::File => Some("path"),
-        SensorKind::Stdin => None,
-        SensorKind::TcpListen | SensorKind::TcpConnect => Some("address"),
-        SensorKind::Mqtt => Some("topic"),
-    };
-    let chosen = format!("`kind = \"{}\"`", kind.as_str());
-    let owners = [("path", "`kind = \"file\"`"), ("address", "the tcp kinds"), ("topic", "`kind = \"mqtt\"`")];
-    for (key, owner) in owners {
-        if own != Some(key) {
-            stray(findings, table, key, &chosen, owner);
-        } else if !findings.document().has(&table.then(key)) {
-            findings.missing(&table.then(key), &format!(", which {chosen} needs"));
-        }
-    }
+    own_keys(kind, table, findings);
     match kind {
         SensorKind::File => Some(SensorSource::File(surroundings.folder.join(told.path.as_ref()?))),
         SensorKind::Stdin => Some(SensorSource::Stdin),
         SensorKind::TcpListen => listen(told.address.as_ref()?, &table.then("address"), findings),
         SensorKind::TcpConnect => connect(told.address.as_ref()?, &table.then("address"), findings),
         SensorKind::Mqtt => topic(told.topic.as_ref()?, table, findings),
+        SensorKind::Gpio => Some(SensorSource::Gpio(GpioEdges {
+            chip: told.chip.clone()?,
+            line: told.line?,
+            edge: told.edge,
+            debounce: Duration::from_millis(told.debounce_ms),
+        })),
+    }
+}
+
+/// Tells keys of other kinds, and those that this kind lacks.
+fn own_keys(kind: SensorKind, table: &Path, findings: &mut Findings<'_>) {
+    const LINES: &str = "the kinds that read text";
+    const GPIO: &str = "`kind = \"gpio\"`";
+    let chosen = format!("`kind = \"{}\"`", kind.as_str());
+    let tcp = matches!(kind, SensorKind::TcpListen | SensorKind::TcpConnect);
+    let gpio = kind == SensorKind::Gpio;
+    let needed = [
+        ("path", "`kind = \"file\"`", kind == SensorKind::File),
+        ("address", "the tcp kinds", tcp),
+        ("topic", "`kind = \"mqtt\"`", kind == SensorKind::Mqtt),
+        ("chip", GPIO, gpio),
+        ("line", GPIO, gpio),
+    ];
+    for (key, owner, own) in needed {
+        if !own {
+            stray(findings, table, key, &chosen, owner);
+        } else if !findings.document().has(&table.then(key)) {
+            findings.missing(&table.then(key), &format!(", which {chosen} needs"));
+        }
+    }
+    let text = ["format", "part_key", "time_key", "max_line_bytes"].map(|key| (key, LINES, !gpio));
+    let edges = ["edge", "debounce_ms"].map(|key| (key, GPIO, gpio));
+    for (key, owner, own) in text.into_iter().chain(edges) {
+        if !own {
+            stray(findings, table, key, &chosen, owner);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::settings::LineFormat;
+use super::super::settings::{Edge, LineFormat};
 
 /// One source of sensor text.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,17 @@ pub struct Sensor {
     pub address: Option<String>,
     /// `mqtt`: the topic at the broker of `[mqtt]`.
     pub topic: Option<String>,
+    /// `gpio`: the chip's device.
+    pub chip: Option<PathBuf>,
+    /// `gpio`: the line's offset on the chip.
+    pub line: Option<u32>,
+    /// `gpio`: which edges count.
+    #[serde(default)]
+    pub edge: Edge,
+    /// `gpio`: how long after an edge further ones are bounces, counted and not heard.
+    #[serde(default = "default::debounce_ms")]
+    #[schemars(range(max = 60_000))]
+    pub debounce_ms: u64,
     /// How a line is read.
     #[serde(default = "default::format")]
     pub format: LineFormat,
@@ -57,6 +68,8 @@ pub enum SensorKind {
     TcpConnect,
     /// A topic at the broker of `[mqtt]`; each message is one line.
     Mqtt,
+    /// The edges of a line of a GPIO chip; each is a reading without values.
+    Gpio,
 }
 
 impl SensorKind {
@@ -69,6 +82,7 @@ impl SensorKind {
             Self::TcpListen => "tcp-listen",
             Self::TcpConnect => "tcp-connect",
             Self::Mqtt => "mqtt",
+            Self::Gpio => "gpio",
         }
     }
 }
@@ -83,6 +97,10 @@ mod default {
 
     pub(super) const fn format() -> LineFormat {
         LineFormat::KeyValue
+    }
+
+    pub(super) const fn debounce_ms() -> u64 {
+        5
     }
 
     pub(super) const fn max_line_bytes() -> usize {

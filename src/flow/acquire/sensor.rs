@@ -4,6 +4,7 @@
 //! stream goes on; blank lines mean nothing; every wait races the stop token. Does not interpret a line (see `lines`).
 
 mod framing;
+mod gpio;
 mod tcp;
 
 use std::net::SocketAddr;
@@ -69,6 +70,12 @@ pub async fn open_sensor(
             tokio::spawn(tcp::listen(listener, ear))
         }
         SensorSource::TcpConnect(address) => tokio::spawn(tcp::connect(address.clone(), ear)),
+        SensorSource::Gpio(edges) => {
+            let edges = edges.clone();
+            let open = gpio::open(&edges, &ear.name);
+            let lines = open.map_err(|cause| DeviceError::failed(&device, &cause))?;
+            tokio::task::spawn_blocking(move || gpio::follow(&lines, &edges, &ear))
+        }
         SensorSource::Mqtt(topic) => {
             let messages = messages
                 .ok_or_else(|| DeviceError::failed(&device, &format_args!("nobody subscribes to the topic {topic}")))?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::*;
 use crate::flow::fakes::{at, frame, id, name, reading, valued};
@@ -19,10 +20,15 @@ use crate::value::Value;
 struct Door {
     answers: BTreeMap<&'static str, Admitted>,
     asked: Mutex<Vec<(String, bool)>>,
+    unseen: Mutex<Vec<String>>,
 }
 
 impl Admission for Door {
-    fn admit(&self, part: PartId, triggered: bool) -> BoxFuture<'_, Admitted> {
+    fn goes_by(&self, part: &PartId, _captured: Monotonic) {
+        self.unseen.lock().unwrap().push(part.to_string());
+    }
+
+    fn admit(&self, part: PartId, _captured: Monotonic, triggered: bool) -> BoxFuture<'_, Admitted> {
         self.asked.lock().unwrap().push((part.to_string(), triggered));
         let answer = self.answers.get(part.as_str()).cloned().unwrap_or(Admitted::Accepted);
         Box::pin(std::future::ready(answer))
@@ -68,7 +74,11 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
         cameras: cameras.iter().copied().map(name).collect(),
         sensors: sensors.iter().copied().map(name).collect(),
     };
-    let door = Arc::new(Door { answers: answers.iter().cloned().collect(), asked: Mutex::default() });
+    let door = Arc::new(Door {
+        answers: answers.iter().cloned().collect(),
+        asked: Mutex::default(),
+        unseen: Mutex::default(),
+    });
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
     let terms = Arc::new(Terms::new(Arc::new(Plan::without_models(Vec::new())), ordered));
     let asked: Arc<dyn Admission> = Arc::<Door>::clone(&door);
@@ -213,6 +223,7 @@ async fn a_trigger_without_room_is_not_let_in() {
     }
     assert_eq!(bench.next().await.unwrap().0, "a");
     assert_eq!(bench.telemetry.count(Event::TriggerOverrun), 1);
+    assert_eq!(*bench.door.unseen.lock().unwrap(), ["b"], "it goes by all the same");
     assert_eq!(*bench.door.asked.lock().unwrap(), [("a".to_owned(), true)]);
     assert!(bench.triggers.recv().await.is_some());
     for part in ["d", "r"] {
@@ -237,6 +248,7 @@ async fn a_trigger_never_closes_a_part_that_was_let_in() {
     assert_eq!(bench.next().await, Some(("a".into(), vec![])));
     assert_eq!(*bench.door.asked.lock().unwrap(), [("a".to_owned(), true)]);
     assert_eq!(bench.telemetry.count(Event::TriggerOverrun), 1);
+    assert_eq!(*bench.door.unseen.lock().unwrap(), ["b"]);
 }
 
 #[tokio::test(start_paused = true)]

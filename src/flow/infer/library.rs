@@ -96,23 +96,32 @@ fn python_folders(library: &Path) -> Vec<PathBuf> {
 /// The library in a folder: the plain name where it is there, else the highest version.
 fn newest_library(folder: &Path) -> Option<PathBuf> {
     let plain = folder.join("libonnxruntime.so");
-    if plain.is_file() {
-        return Some(plain);
-    }
-    let versions = entries(folder, |name| name.starts_with("libonnxruntime.so."));
+    if plain.is_file() { Some(plain) } else { highest(folder, "libonnxruntime.so") }
+}
+
+/// The file `<name>.<version>` of the highest version in a folder.
+#[must_use]
+pub fn highest(folder: &Path, name: &str) -> Option<PathBuf> {
+    let versions = entries(folder, |entry| entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
     versions.into_iter().filter(|path| path.is_file()).max_by_key(|path| version(path))
 }
 
 /// The entries of a folder whose names pass a test; none where the folder cannot be read.
-fn entries(folder: &Path, test: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+#[must_use]
+pub fn entries(folder: &Path, test: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let listing = std::fs::read_dir(folder).into_iter().flatten().flatten();
     listing.map(|entry| entry.path()).filter(|path| file_name(path).is_some_and(&test)).collect()
 }
 
 /// The numbers in the name of a file, in order: `libonnxruntime.so.1.20.1` is `[1, 20, 1]`.
 fn version(path: &Path) -> Vec<u64> {
-    let name = file_name(path).unwrap_or_default();
-    name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+    numbers(file_name(path).unwrap_or_default())
+}
+
+/// The numbers of a version, in order: `1.20.1` is `[1, 20, 1]`.
+#[must_use]
+pub fn numbers(version: &str) -> Vec<u64> {
+    version.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 
 /// The name of a file where it is text.

@@ -24,8 +24,8 @@ use crate::value::Value;
 
 pub use compose::{Origin, Stamp, compose, compose_interrupted};
 pub use device::{
-    Backlog, BirthMessage, BornModel, CountersMessage, Governed, GovernorMessage, Health, Latency, ReplyMessage,
-    Standing, State, StatusMessage, StoppedModel,
+    Backlog, BirthMessage, BornModel, CountersMessage, FailingOutput, Governed, GovernorMessage, Health, Latency,
+    ReplyMessage, Standing, State, StatusMessage, StoppedModel,
 };
 pub use schemas::schemas;
 

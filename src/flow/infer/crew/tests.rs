@@ -173,6 +173,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
             waiting_readings: 1,
             open_parts: 1,
         },
+        outputs: BTreeMap::new(),
         models: BTreeMap::new(),
         routes: routes.into_iter().map(route).collect(),
         ladder: ["full", "student", "nobody"].into_iter().take(lighter.len() + 1).map(rung).collect(),

@@ -39,6 +39,9 @@ pub struct StatusMessage {
 pub struct Standing {
     /// The models that cannot judge.
     pub stopped_models: Vec<StoppedModel>,
+    /// The outputs that cannot be driven now; absent while all can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing_outputs: Vec<FailingOutput>,
     /// Why the last reload was refused, in one sentence; absent when none was, or one that came later was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload_refused: Option<String>,
@@ -83,6 +86,15 @@ pub struct Backlog {
 pub struct StoppedModel {
     /// The model.
     pub model: Name,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// An output that cannot be driven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailingOutput {
+    /// The output.
+    pub output: Name,
     /// Why, in one sentence.
     pub why: String,
 }

@@ -85,8 +85,9 @@ fn a_vote_carries_its_answer_beside_its_score_and_reads_back() {
 #[test]
 fn status_birth_and_counters_hold_to_their_schemas_and_topics() {
     let topics = Topics::new(&origin().device);
-    let status =
-        StatusMessage::new(&birth(), State::Offline, Backlog { waiting: 3, refused: 1 }, Standing::default(), 9);
+    let failing_outputs = vec![FailingOutput { output: birth().device, why: "no chip".into() }];
+    let standing = Standing { failing_outputs, ..Standing::default() };
+    let status = StatusMessage::new(&birth(), State::Offline, Backlog { waiting: 3, refused: 1 }, standing, 9);
     let counters = CountersMessage::new(
         &birth(),
         crate::telemetry::Telemetry::default().counters(),
