@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-heat demo-tract test test-systemd test-tract test-tensorrt bench profile test-recipe lint features models models-full clean
+.PHONY: help demo demo-heat demo-tract test test-systemd test-tract test-tensorrt bench profile test-recipe lint features models models-full arm64 deb deb-arm64 vm-test clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,28 @@ models-full: ## every model anew, with cross-validation: hours; goes on after an
 
 test-recipe: ## the tests of the training recipe, with parallel training on two processes (PyTorch: 5 GB)
 	$(MAKE) -C models/recipe test
+
+arm64: ## build for boards without Docker: one binary for glibc 2.31 (JetPack 5) and newer, in target/arm64
+	cross/build arm64
+
+# deb PROCESSOR: the package of what cross/build left, in target/deb.
+define deb
+	@cross/setup deb
+	CARGO_TARGET_DIR=target/$(1) target/setup/cargo-deb --quiet --no-build --no-strip --target $(2)-unknown-linux-gnu --output target/deb/
+	@ls -l target/deb/kenpin_*_$(1).deb
+endef
+
+deb-arm64: arm64 ## the Debian package for JetPack 5, 6 and 7, in target/deb
+	$(call deb,arm64,aarch64)
+
+deb: ## the Debian package for x86_64, in target/deb
+	cross/build amd64
+	$(call deb,amd64,x86_64)
+
+vm-test: deb-arm64 ## an arm64 machine in QEMU with systemd, two cameras and a broker: install, break, cut off, upgrade, purge
+	@cross/setup vm
+	tests/vm/image
+	tests/vm/run.py
 
 clean: ## remove everything that was built or fetched
 	rm -rf target
