@@ -67,6 +67,7 @@ profile: ## instructions per part by function on the road of the smallest model,
 	tests/bench/profile.py $(BENCH)/profile.txt
 
 lint: ## format, clippy, docs and (where installed) cargo deny, all with warnings denied
+	@cross/setup build
 	cargo fmt --check
 	cargo clippy --locked --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps $(FEATURES)
@@ -74,6 +75,7 @@ lint: ## format, clippy, docs and (where installed) cargo deny, all with warning
 	echo "lint: cargo-deny is not installed$${CI:+ in CI}: licences, advisories and sources were NOT checked" >&2; fi
 
 features: ## each cargo feature alone, and none, only checked
+	@cross/setup build
 	cargo check --locked --no-default-features
 	for feature in ort tokenizers v4l tract broker; do cargo check --locked --no-default-features --features $$feature; done
 
