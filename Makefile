@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-heat demo-tract test test-systemd test-tract test-tensorrt bench profile test-recipe lint features models models-full arm64 deb deb-arm64 vm-test clean
+.PHONY: help demo demo-heat demo-tract test test-systemd test-tract test-tensorrt soak bench profile test-recipe lint features models models-full arm64 deb deb-arm64 vm-test clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ test: ## every test but tract's: units, properties, the whole road, brokers kill
 test-systemd: ## the unit: systemd-analyze verify silent, exposure at most 2.0, every setting left out with its reason
 	@cross/setup systemd
 	tests/systemd.sh
+
+soak: ## an hour of two cameras at 30 frames a second: memory, open files, latency, nothing lost
+	@cross/setup test
+	cargo build --release --locked $(FEATURES)
+	tests/soak.py $(SOAK)
 
 test-tract: ## the conformance suite with tract beside ONNX Runtime (builds for long)
 	@cross/setup test
