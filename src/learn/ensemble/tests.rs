@@ -15,20 +15,19 @@ fn drawn(parts: usize, strengths: &[f64], seed: u64) -> Parts {
     };
     let members: Vec<Vec<f64>> = strengths.iter().map(|strength| member(*strength)).collect();
     let names = (0..members.len()).map(|place| format!("m{place}")).collect();
-    Parts { names, members, defective, groups: None }
+    Parts { names, members, defective, groups: None, copies: None }
 }
 
 #[test]
 fn two_that_know_different_things_beat_the_better_one() {
     let parts = drawn(600, &[0.8, 0.8], 1);
-    let evidence = evidence(&parts).unwrap().0;
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
     let control = evidence.control.unwrap();
     assert!(control.beaten && control.significant, "{control:?}");
     assert!(evidence.fused.auc.value > control.auc.value + 0.02);
     assert_eq!(evidence.methods.len(), 4);
-    let fused = fit(&parts).unwrap();
-    let Parts { members, .. } = &parts;
-    let score = fused.score(&[members[0][0], members[1][0]]);
+    let fused = fit(&parts, &parts.methods()).unwrap();
+    let score = fused.score(&parts, 0);
     assert!((0.0..=1.0).contains(&score));
     if let Some(stacking) = &fused.stacking {
         assert!((score - stacking.apply(&parts.said(0)).unwrap()).abs() < 1e-12);
@@ -38,7 +37,7 @@ fn two_that_know_different_things_beat_the_better_one() {
 #[test]
 fn who_knows_nothing_adds_nothing() {
     let parts = drawn(300, &[1.0, 0.0], 2);
-    let evidence = evidence(&parts).unwrap().0;
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
     let control = evidence.control.unwrap();
     assert_eq!(control.name, "m0");
     assert!(!control.significant, "{control:?}");
@@ -52,7 +51,7 @@ fn copies_are_found_and_beat_nobody() {
     parts.names.push("copy".into());
     assert_eq!(parts.twins(), Some(("m0", "copy")));
     parts.members = vec![parts.members[0].clone(); 3];
-    let control = evidence(&parts).unwrap().0.control.unwrap();
+    let control = evidence(&parts, &parts.methods()).unwrap().0.control.unwrap();
     assert!(!control.significant, "three copies of one member: {control:?}");
 }
 
@@ -62,10 +61,10 @@ fn a_single_member_is_calibrated_and_has_no_control() {
     for score in &mut parts.members[0] {
         *score = logistic(3.0 * logit(*score) + 1.0);
     }
-    let evidence = evidence(&parts).unwrap().0;
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
     assert!(evidence.control.is_none());
     assert!(evidence.fused.log_loss < evidence.members[0].log_loss - 0.05, "{evidence:?}");
-    let fused = fit(&parts).unwrap();
+    let fused = fit(&parts, &parts.methods()).unwrap();
     assert_eq!((fused.method, fused.weights.as_slice()), (Method::Single, [1.0].as_slice()));
     assert_ne!(fused.calibrators, [Calibrator::None]);
 }
@@ -73,7 +72,10 @@ fn a_single_member_is_calibrated_and_has_no_control() {
 #[test]
 fn too_few_parts_are_told() {
     let parts = drawn(9, &[1.0], 5);
-    assert_eq!(fit(&parts).unwrap_err(), "there are 3 defective parts, want at least one in each of 5 folds");
+    assert_eq!(
+        fit(&parts, &parts.methods()).unwrap_err(),
+        "there are 3 defective parts, want at least one in each of 5 folds"
+    );
 }
 
 #[test]
@@ -82,5 +84,5 @@ fn batches_are_held_out_whole_and_the_same_parts_give_the_same_fit() {
     parts.groups = Some((0..300).map(|place| place / 10).collect());
     let held = parts.folds(FOLDS).unwrap();
     assert!((0..300).all(|place| held[place] == held[place / 10 * 10]));
-    assert_eq!(fit(&parts).unwrap(), fit(&parts).unwrap());
+    assert_eq!(fit(&parts, &parts.methods()).unwrap(), fit(&parts, &parts.methods()).unwrap());
 }
