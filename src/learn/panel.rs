@@ -169,6 +169,8 @@ fn share(part: usize, whole: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fusion::adaptive::Quality;
+    use crate::learn::ensemble::Copies;
 
     /// Two members that see the truth with noise of their own.
     fn parts(count: u32) -> Parts {
@@ -194,6 +196,22 @@ mod tests {
         assert!(panel.thresholds.pass_below <= panel.thresholds.reject_from);
         let few = of_votes(&parts(100), Aim::Bound { escapes: 0.01, confidence: 0.95 }, None).unwrap_err();
         assert!(few.starts_with("25 defective parts cannot show") && few.contains("want 299"), "{few}");
+    }
+
+    #[test]
+    fn adaptive_weights_that_do_not_beat_the_others_do_not_win_but_are_shown() {
+        let mut parts = parts(200);
+        let quality = Quality { sharpness: 100.0, brightness: 0.5, clipped: 0.0, noise: 1.0 };
+        let (picture, as_taken): (Vec<usize>, Vec<bool>) = (0..200).map(|place| (place, true)).unzip();
+        parts.copies = Some(Copies { picture, as_taken, quality: vec![quality; 200], each: 1 });
+        let panel = of_votes(&parts, Aim::Cost(1.0), None).unwrap();
+        assert_ne!(panel.fused.method, Method::Adaptive);
+        assert!(panel.evidence.methods.iter().any(|ranked| ranked.name == "adaptive"));
+        let forced = of_votes(&parts, Aim::Cost(1.0), Some(Method::Adaptive)).unwrap();
+        assert_eq!((forced.fused.method, forced.evidence.methods.len()), (Method::Adaptive, 1));
+        parts.copies = None;
+        let told = of_votes(&parts, Aim::Cost(1.0), Some(Method::Adaptive)).unwrap_err();
+        assert!(told.starts_with("adaptive is no method for these parts"), "{told}");
     }
 
     #[test]

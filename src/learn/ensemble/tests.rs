@@ -69,6 +69,51 @@ fn a_single_member_is_calibrated_and_has_no_control() {
     assert_ne!(fused.calibrators, [Calibrator::None]);
 }
 
+/// Pictures that are there twice, sharp and blurred; each member knows the one kind, and is as sure and wrong of the other.
+fn blurred(pictures: usize) -> Parts {
+    let mut random = fastrand::Rng::with_seed(7);
+    let places: Vec<(bool, bool)> = (0..2 * pictures).map(|place| (place / 2 % 3 == 0, place % 2 == 0)).collect();
+    let mut member = |of: bool| {
+        let mut say = |(is, sharp): &(bool, bool)| {
+            let believed = if *sharp == of { *is } else { random.u8(..3) == 0 };
+            logistic(3.0 * if believed { 1.0 } else { -1.0 } + 3.0 * (random.f64() + random.f64() - 1.0))
+        };
+        places.iter().map(&mut say).collect::<Vec<f64>>()
+    };
+    let members = vec![member(true), member(false)];
+    let sharpness = |sharp: bool| if sharp { 400.0 } else { 20.0 };
+    let quality = |sharp| Quality { sharpness: sharpness(sharp), brightness: 0.5, clipped: 0.0, noise: 1.0 };
+    let picture: Vec<usize> = (0..2 * pictures).map(|place| place / 2).collect();
+    Parts {
+        names: vec!["sharp".into(), "blurred".into()],
+        members,
+        defective: places.iter().map(|(is, _)| *is).collect(),
+        groups: Some(picture.clone()),
+        copies: Some(Copies {
+            picture,
+            as_taken: places.iter().map(|(_, sharp)| *sharp).collect(),
+            quality: places.iter().map(|(_, sharp)| quality(*sharp)).collect(),
+            each: 2,
+        }),
+    }
+}
+
+#[test]
+fn adaptive_weights_win_where_the_quality_tells_whom_to_believe() {
+    let parts = blurred(300);
+    let held = parts.folds(FOLDS).unwrap();
+    assert!((0..600).all(|place| held[place] == held[place / 2 * 2]), "copies stand on one side");
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
+    let loss = |method: Method| {
+        let found = evidence.methods.iter().find(|ranked| ranked.name == method.as_str());
+        found.unwrap_or_else(|| panic!("{evidence:?}")).log_loss
+    };
+    assert!(Method::ENSEMBLES.into_iter().all(|other| loss(Method::Adaptive) < loss(other) - 0.02), "{evidence:?}");
+    let fused = fit(&parts, &parts.methods()).unwrap();
+    assert_eq!(fused.method, Method::Adaptive);
+    assert_eq!(parts.as_taken().len(), 300);
+}
+
 #[test]
 fn too_few_parts_are_told() {
     let parts = drawn(9, &[1.0], 5);
