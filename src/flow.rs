@@ -19,6 +19,7 @@ pub mod plan;
 pub mod pool;
 pub mod publish;
 pub mod retry;
+pub mod statistics;
 pub mod vectorised;
 pub mod verdict;
 

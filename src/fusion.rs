@@ -1,5 +1,6 @@
 //! Fusion: how the opinions of several models become one. Pure; shared by inspect and learn.
 
+pub mod adaptive;
 pub mod boxes;
 pub mod calibrator;
 pub mod maps;

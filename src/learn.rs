@@ -7,6 +7,7 @@ pub mod compare;
 pub mod curves;
 pub mod ensemble;
 pub mod folds;
+pub mod gate;
 pub mod metrics;
 mod newton;
 pub mod panel;

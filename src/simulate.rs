@@ -6,9 +6,12 @@
 //! happens around it; [`policy`] decides what runs; [`oracle`] knows the future; [`shift`] plays one of each; [`trial`]
 //! repeats that over draws.
 //!
+//! Beside them [`corrupt`] takes good pictures badly.
+//!
 //! Everything here is simulated: no figure was measured on a Jetson.
 
 pub mod board;
+pub mod corrupt;
 pub mod oracle;
 pub mod plant;
 pub mod policy;

@@ -68,6 +68,8 @@ pub enum Event {
     MemberLate,
     /// A session runs on something other than what was asked for first.
     MemberDegraded,
+    /// A frame was taken otherwise than any that adaptive weights were fitted to; the weights are those at the border.
+    QualityBeyond,
     /// An engine was built, held against the references and put to work.
     EngineBuilt,
     /// An engine is not what it should be, or could not be built; another provider answers.
@@ -151,6 +153,7 @@ impl Event {
         Self::MemberFailed,
         Self::MemberLate,
         Self::MemberDegraded,
+        Self::QualityBeyond,
         Self::EngineBuilt,
         Self::EngineRefused,
         Self::RungLowered,

@@ -15,7 +15,7 @@ use crate::flow::publish::message::{
     FailingOutput, Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted,
 };
 use crate::flow::retry::{Retry, draw};
-use crate::flow::verdict::{Decision, Verdict};
+use crate::flow::verdict::{Decision, FrameQuality, Verdict};
 use crate::flow::{Walked, bound, inspect};
 use crate::learn::metrics::percentile;
 use crate::outputs::Outputs;
@@ -59,7 +59,7 @@ impl Desk {
 
     /// Judges one part and makes the verdict durable before anything else happens with it.
     async fn settle(&self, mut walked: Walked) {
-        let verdict = inspect::judge(&walked);
+        let verdict = judged(&walked);
         // Before anything that may wait: an output keeps its own time.
         self.outputs.verdict(&walked.part.id, verdict.decision);
         let mut message = compose(&walked, &verdict, &self.origin, Stamp::now());
@@ -120,6 +120,11 @@ impl Desk {
         let part = &walked.part.id;
         let decision = verdict.decision.as_str();
         self.telemetry.tell(Event::PartJudged, format_args!("part {part}: {decision}, score {:?}", verdict.score));
+        for FrameQuality { camera, quality, beyond } in verdict.quality.iter().filter(|seen| !seen.beyond.is_empty()) {
+            let what =
+                format_args!("part {part}, camera {camera}: {beyond:?} of {quality:?} are beyond the fit's range");
+            self.telemetry.tell(Event::QualityBeyond, what);
+        }
     }
 
     fn keep_frames(&self, seq: u64, decision: Decision, walked: &Walked) {
@@ -164,6 +169,15 @@ impl Desk {
             images.close();
         }
         self.journal
+    }
+}
+
+/// The verdict; where weights hang on pixels, every one is looked at, and other tasks of the runtime do not wait for it.
+fn judged(walked: &Walked) -> Verdict {
+    if inspect::looks_at_pixels(walked) {
+        tokio::task::block_in_place(|| inspect::judge(walked))
+    } else {
+        inspect::judge(walked)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::flow::verdict::{Verdict, Vote};
 use crate::flow::{Placement, Unanswered, Walked, inspect};
 use crate::models::catalogue;
 use crate::name::Name;
+use crate::simulate::corrupt::Corruption;
 use crate::telemetry::Telemetry;
 
 /// Judge a labelled folder or list and print how well the verdicts agree with the truth.
@@ -44,6 +45,10 @@ pub(super) struct Args {
     /// where there is none.
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
+    /// Judge each picture as it would have been taken: blur=PIXELS (standard deviation), exposure=PERCENT (such as -40) or
+    /// noise=LEVELS (standard deviation, of 255). Simulated: the figures are not those of the line.
+    #[arg(long, value_name = "KIND=NUMBER", allow_hyphen_values = true)]
+    corrupt: Option<Corruption>,
     /// Print JSON instead of the table.
     #[arg(long)]
     json: bool,
@@ -59,7 +64,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Figures are about one placement, from the first part to the last.
     settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
     let camera = line::camera(args.camera.as_ref(), &args.config, &settings)?;
-    let set = labelled::read(&args.labelled, &settings.sensors.keys().collect::<Vec<_>>())?;
+    let mut set = labelled::read(&args.labelled, &settings.sensors.keys().collect::<Vec<_>>())?;
+    for labelled in &mut set {
+        labelled.corruption = args.corrupt;
+    }
     let models = catalogue::load_all(&settings)?;
     let plan = Arc::new(check::plan(&args.config.display().to_string(), &settings, &models)?);
     let crew = Crew::open(&plan, &settings.runtime, Telemetry::default())?;
@@ -76,10 +84,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let judged: Vec<Judged> = judged.into_iter().flatten().collect();
     let cpu_ms_per_part = milliseconds(spent) / set.len() as f64;
-    let report = Report { agreement: Agreement::of(&judged), cpu_ms_per_part, unreadable: set.len() - judged.len() };
+    let (agreement, unreadable) = (Agreement::of(&judged), set.len() - judged.len());
+    let simulated = args.corrupt.map(|corruption| corruption.to_string());
+    let report = Report { simulated, agreement, cpu_ms_per_part, unreadable };
     if args.json {
         super::say(serde_json::to_string_pretty(&report)?)?;
     } else {
+        if let Some(corruption) = &report.simulated {
+            super::say(format_args!("simulated: every picture was corrupted with {corruption}"))?;
+        }
         super::say(report.agreement.table())?;
         super::say(format_args!("CPU: {cpu_ms_per_part:.2} ms for each image, from its file to the verdict"))?;
         super::say(format_args!("unreadable images, left out: {} of {}", report.unreadable, set.len()))?;
@@ -103,6 +116,9 @@ fn write_scores(path: &Path, set: &[Labelled], judged: &[Option<Judged>]) -> csv
 /// What is printed: the figures, and how many images they lack.
 #[derive(Debug, Serialize)]
 struct Report {
+    /// What was done to every picture before anybody saw it, where something was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulated: Option<String>,
     #[serde(flatten)]
     agreement: Agreement,
     /// CPU milliseconds of this process for each image, from its file to the verdict.

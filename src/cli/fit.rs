@@ -22,12 +22,14 @@ use crate::learn::thresholds::Aim;
 use crate::learn::{cascade, panel};
 use crate::models::catalogue;
 use crate::models::fit::shelf::{self, RolledBack};
-use crate::models::fit::{FOLDER, Fit, FittedMember, SCHEMA};
+use crate::models::fit::{FOLDER, Fit, FittedMember, Method, SCHEMA};
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
+use crate::simulate::corrupt::Corruption;
 use gather::{gather, sits_twice};
 use leak::Trained;
 use out::Report;
+use scores::voters;
 
 /// Learn from labelled parts how the members of a route become one score, and where it becomes a decision.
 ///
@@ -43,6 +45,11 @@ use out::Report;
 ///
 /// With --cascade STUDENT,TEACHER, a panel of two, the student judges alone where it is sure; --loss-bound says how many false
 /// rejects a part it may add to the teacher's own mistakes, an escape counting as --escape-cost of them.
+///
+/// With --adaptive, weights that move with the quality of the picture (sharpness, brightness, clipped share, noise) and with each
+/// member's own doubt are tried too. Each labelled picture is then shown as it is and corrupted, which is simulated; all copies of
+/// a picture are held out together, thresholds come from the pictures as they are. Adaptive weights win only where they beat
+/// every other method by nested cross-validation.
 ///
 /// The best single member is the control: an ensemble whose ROC AUC is not greater with p < 0.05 (DeLong) is not written unless
 /// --force. What is written is laid over the route's own values by `kenpin run` and `kenpin eval` where the config has
@@ -79,6 +86,16 @@ pub(super) struct Args {
     /// The greatest expected cost, in false rejects a part, that the student may add, such as 0.02.
     #[arg(long, value_name = "COST", value_parser = positive, requires = "cascade")]
     loss_bound: Option<f64>,
+    /// Try weights that move with each picture too, on corrupted copies of the pictures.
+    #[arg(long, conflicts_with_all = ["cascade", "scores", "rollback"])]
+    adaptive: bool,
+    /// With --adaptive: how pictures are corrupted, as `kenpin eval --corrupt` takes it; once for each way. When not given: blur=2,
+    /// blur=4, exposure=-40, exposure=-70, exposure=50, noise=10, noise=25.
+    #[arg(long, value_name = "KIND=NUMBER", requires = "adaptive", allow_hyphen_values = true)]
+    corrupt: Vec<Corruption>,
+    /// Only this method (mean, weighted-mean, maximum, stacking or adaptive) in the place of the best.
+    #[arg(long, value_parser = method, conflicts_with_all = ["cascade", "rollback"])]
+    method: Option<Method>,
     /// Read the members' scores from a CSV file (`part,fold,member,rung,logit`, as the recipe writes out-of-fold scores) instead
     /// of asking the models; every labelled image is then a part of the route, known by its file's stem.
     #[arg(long, value_name = "FILE")]
@@ -110,6 +127,34 @@ pub(super) struct Args {
     /// Print JSON instead of the tables.
     #[arg(long)]
     json: bool,
+}
+
+/// How pictures are corrupted where nobody says it: each kind lightly and badly.
+const CORRUPTIONS: [Corruption; 7] = [
+    Corruption::Blur(2.0),
+    Corruption::Blur(4.0),
+    Corruption::Exposure(-40.0),
+    Corruption::Exposure(-70.0),
+    Corruption::Exposure(50.0),
+    Corruption::Noise(10.0),
+    Corruption::Noise(25.0),
+];
+
+impl Args {
+    /// The ways in which each picture is corrupted; none unless adaptive weights are asked for.
+    fn corruptions(&self) -> &[Corruption] {
+        match (self.adaptive, self.corrupt.as_slice()) {
+            (false, _) => &[],
+            (true, []) => &CORRUPTIONS,
+            (true, told) => told,
+        }
+    }
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    let mut known = Method::ENSEMBLES.into_iter().chain([Method::Adaptive]);
+    let found = known.find(|method| method.as_str().replace(' ', "-") == text);
+    found.ok_or_else(|| "want mean, weighted-mean, maximum, stacking or adaptive".into())
 }
 
 fn inner_share(text: &str) -> Result<f64, String> {
@@ -242,6 +287,8 @@ fn seat<'p>(args: &Args, plan: &'p Plan, rung: usize) -> anyhow::Result<Seat<'p>
         "route {route} fuses {:?}; fits are made for `over = \"defect\"`, each member's probability of any defect",
         panel.fusion.over
     );
+    let crops = args.adaptive && voters(panel).any(|(_, member)| member.crops.is_some());
+    ensure!(!crops, "route {route} shows crops to a member; adaptive weights move with the quality of whole frames");
     Ok(Seat { index, route, rung: rung_name, panel })
 }
 
@@ -251,7 +298,7 @@ fn learn(args: &Args, settings: &Settings, seat: &Seat<'_>, parts: &Parts) -> Re
         let aim = args
             .escape_bound
             .map_or(Aim::Cost(args.escape_cost), |escapes| Aim::Bound { escapes, confidence: args.confidence });
-        return panel::of_votes(parts, aim);
+        return panel::of_votes(parts, aim, args.method);
     };
     let members = &seat.panel.members;
     let named = |wanted: &Name| {
@@ -291,8 +338,10 @@ fn assemble(args: &Args, plan: &Plan, seat: &Seat<'_>, fitted: panel::Panel, lab
         promise,
         members: members.collect(),
         stacking: fused.stacking,
+        adaptive: fused.adaptive,
         cascade,
         labels,
+        simulated: args.corruptions().iter().map(ToString::to_string).collect(),
         scores: args.scores.as_ref().map_or_else(|| "models".to_owned(), |path| path.display().to_string()),
         evidence,
     }

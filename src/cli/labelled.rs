@@ -10,6 +10,7 @@ use crate::clock::Monotonic;
 use crate::config::findings::listed;
 use crate::flow::Reading;
 use crate::name::Name;
+use crate::simulate::corrupt::Corruption;
 use crate::value::Value;
 
 /// One labelled image.
@@ -21,6 +22,8 @@ pub(super) struct Labelled {
     pub(super) defective: bool,
     /// The batch it comes from, where the list says so: parts of one batch resemble each other.
     pub(super) batch: Option<String>,
+    /// What is done to the picture before anybody sees it: simulated.
+    pub(super) corruption: Option<Corruption>,
     /// The values of each sensor.
     pub(super) sensors: BTreeMap<Name, BTreeMap<String, Value>>,
 }
@@ -63,6 +66,7 @@ fn folder(path: &Path) -> anyhow::Result<Vec<Labelled>> {
             image,
             defective,
             batch: None,
+            corruption: None,
             sensors: BTreeMap::new(),
         }));
     }
@@ -129,7 +133,7 @@ impl Columns {
             sensors.entry(sensor.clone()).or_default().insert(key.clone(), Value::parse(field(*at)));
         }
         let batch = self.batch.map(field).filter(|batch| !batch.is_empty()).map(str::to_owned);
-        Ok(Labelled { image: base.join(field(self.image)), defective, batch, sensors })
+        Ok(Labelled { image: base.join(field(self.image)), defective, batch, corruption: None, sensors })
     }
 }
 

@@ -17,8 +17,10 @@ use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::plan::choice::route;
 use crate::flow::pool::Pool;
-use crate::flow::{Frame, Part, PartId, Walked};
+use crate::flow::{Frame, Image, Part, PartId, Walked};
+use crate::models::catalogue::sha256_of;
 use crate::name::Name;
+use crate::simulate::corrupt::corrupt;
 
 /// The camera the images stand for.
 pub(super) fn camera(asked: Option<&Name>, config: &Path, settings: &Settings) -> anyhow::Result<Name> {
@@ -85,8 +87,9 @@ impl Line<'_> {
     async fn walk(&self, labelled: &Labelled, pool: &Pool) -> anyhow::Result<Walked> {
         // As the camera would decode it.
         let scale = jpeg_scale(&self.camera, self.settings);
-        let image = read_image(&labelled.image, scale, pool).map_err(anyhow::Error::msg);
-        let image = image.with_context(|| format!("{} is left out", labelled.image.display()))?;
+        let image = read_image(&labelled.image, scale, pool).and_then(|image| taken(labelled, image, pool));
+        let image =
+            image.map_err(anyhow::Error::msg).with_context(|| format!("{} is left out", labelled.image.display()))?;
         let now = Monotonic::now();
         let frame = Frame { camera: self.camera.clone(), sequence: 0, captured: now, part: None, image };
         let readings = labelled.readings(now);
@@ -107,4 +110,12 @@ impl Line<'_> {
         part.route = route(&part, self.plan);
         Ok(self.crew.walk(part).await)
     }
+}
+
+/// The picture as the set wants it: as it is, or corrupted with random numbers that begin at its own pixels.
+fn taken(labelled: &Labelled, image: Image, pool: &Pool) -> Result<Image, String> {
+    let Some(corruption) = labelled.corruption else { return Ok(image) };
+    let hash = sha256_of(image.bytes());
+    let seed = hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default();
+    corrupt(&image, corruption, seed, pool)
 }

@@ -23,13 +23,21 @@ pub fn judge(walked: &Walked) -> Verdict {
     let plan = &*walked.part.plan;
     let rung = walked.part.rung;
     match (&walked.end, walked.path.last().and_then(|&last| plan.panel(last, rung))) {
-        (WalkEnd::Judged, Some(panel)) => judge_panel(plan, panel, &walked.answers),
+        (WalkEnd::Judged, Some(panel)) => judge_panel(plan, panel, walked),
         (WalkEnd::NotOnThisRung, _) => unjudged(Reason::NotOnThisRung { rung: plan.rungs.get(rung).cloned() }),
         (WalkEnd::GateUnsure { why }, _) => unjudged(Reason::GateUnsure { why: why.clone() }),
         (WalkEnd::GateFailed { why }, _) => unjudged(Reason::GateFailed { why: why.clone() }),
         (WalkEnd::ReadFailed { why }, _) => unjudged(Reason::ReadFailed { why: why.clone() }),
         (WalkEnd::Unrouted | WalkEnd::Judged, _) => unjudged(Reason::Unrouted),
     }
+}
+
+/// Whether judging it means looking at its pixels.
+#[must_use]
+pub fn looks_at_pixels(walked: &Walked) -> bool {
+    let plan = &walked.part.plan;
+    let panel = walked.path.last().and_then(|&last| plan.panel(last, walked.part.rung));
+    panel.and_then(|panel| panel.fit.as_ref()).is_some_and(|fit| fit.adaptive.is_some())
 }
 
 /// An undecided verdict that no panel had a part in.
@@ -40,14 +48,16 @@ fn unjudged(reason: Reason) -> Verdict {
         reasons: vec![reason],
         thresholds: None,
         votes: Vec::new(),
+        quality: Vec::new(),
         fused: Vec::new(),
         detections: Vec::new(),
     }
 }
 
 /// Fuses the votes of a panel and holds the score against its thresholds.
-fn judge_panel(plan: &Plan, panel: &Panel, answers: &[MemberAnswer]) -> Verdict {
-    let votes: Vec<Vote> = answers.iter().map(|answer| vote(plan, panel, answer)).collect();
+fn judge_panel(plan: &Plan, panel: &Panel, Walked { answers, part, .. }: &Walked) -> Verdict {
+    let mut votes: Vec<Vote> = answers.iter().map(|answer| vote(plan, panel, answer)).collect();
+    let quality = fits::weigh(panel, &part.frames, &mut votes);
     let failed: Vec<Reason> = votes.iter().filter_map(|vote| required_failure(plan, panel, vote)).collect();
     let thresholds = fits::thresholds(panel, &votes);
     let verdict = |decision, score, reasons| Verdict {
@@ -56,6 +66,7 @@ fn judge_panel(plan: &Plan, panel: &Panel, answers: &[MemberAnswer]) -> Verdict 
         reasons,
         thresholds: Some(thresholds),
         votes: votes.clone(),
+        quality: quality.clone(),
         fused: Vec::new(),
         detections: Vec::new(),
     };

@@ -5,7 +5,6 @@
 
 mod build;
 pub mod choice;
-mod statistics;
 pub mod terms;
 
 use std::collections::BTreeMap;
@@ -14,6 +13,7 @@ use std::time::Duration;
 
 use crate::config::{self, Settings};
 use crate::fusion::Fusion;
+use crate::fusion::adaptive::Adaptive;
 use crate::fusion::boxes::Calibration;
 use crate::fusion::calibrator::Calibrator;
 use crate::fusion::stacking::Stacking;
@@ -132,6 +132,8 @@ pub struct Fitted {
     pub sha256: String,
     /// The regression that joins the votes of all voting members, in the order of their seats.
     pub stacking: Option<Stacking>,
+    /// The gate that moves the members' weights with the quality of their pictures.
+    pub adaptive: Option<Adaptive>,
     /// Who judges alone where it is sure.
     pub student_first: Option<StudentFirst>,
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::ModelIndex;
 use super::{ClassScore, Unanswered};
 use crate::config::Thresholds;
+use crate::fusion::adaptive::{Feature, Quality};
 use crate::name::Name;
 
 /// What becomes of a part.
@@ -43,7 +44,7 @@ pub struct Vote {
     pub camera: Option<Name>,
     /// What it was shown of the frame, as the answer says: left, top, right and bottom in pixels.
     pub crop: Option<[f64; 4]>,
-    /// The member's weight, above 0; 0 for one that gave no score or does not vote.
+    /// The member's weight for this part, above 0; 0 for one that gave no score or does not vote.
     pub weight: f64,
     /// The calibrated probability of a defect, 0 to 1; `None` when there is no answer, or one that says nothing of
     /// defects.
@@ -67,6 +68,19 @@ pub struct FusedDetection {
     pub members: Vec<usize>,
 }
 
+/// How well a frame was taken, where weights move with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FrameQuality {
+    /// Whose frame.
+    pub camera: Name,
+    /// Its quality, as it is.
+    #[serde(flatten)]
+    pub quality: Quality,
+    /// What of it lies beyond what the fit has seen: there the weights are those at the border.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beyond: Vec<Feature>,
+}
+
 /// What inspect concludes of one part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -80,6 +94,8 @@ pub struct Verdict {
     pub thresholds: Option<Thresholds>,
     /// The votes, in the order of the panel.
     pub votes: Vec<Vote>,
+    /// How well the frames were taken; empty where no weight hangs on it.
+    pub quality: Vec<FrameQuality>,
     /// The fused probability of each label, where fusion works by classes.
     pub fused: Vec<ClassScore>,
     /// The fused boxes, where fusion works by boxes; the surest first, by camera.

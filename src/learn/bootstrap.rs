@@ -39,8 +39,20 @@ pub fn resamples(defective: &[bool]) -> impl Iterator<Item = Vec<u32>> {
 ///
 /// `figure` is given how often each part counts.
 pub fn estimate(defective: &[bool], figure: impl Fn(&[u32]) -> f64) -> Estimate {
+    let pictures: Vec<usize> = (0..defective.len()).collect();
+    estimate_of_copies(defective, &pictures, figure)
+}
+
+/// As [`estimate`] for parts of which several are copies of one picture, `pictures` telling of which, from 0 on without gaps:
+/// pictures are drawn, each with all of its copies, which are all good or all defective.
+pub fn estimate_of_copies(defective: &[bool], pictures: &[usize], figure: impl Fn(&[u32]) -> f64) -> Estimate {
+    let mut truth = vec![false; pictures.iter().max().map_or(0, |most| most + 1)];
+    for (picture, is) in pictures.iter().zip(defective) {
+        truth[*picture] = *is;
+    }
     let value = figure(&vec![1; defective.len()]);
-    let figures: Vec<f64> = resamples(defective).map(|drawn| figure(&drawn)).collect();
+    let of = |drawn: &[u32]| pictures.iter().map(|picture| drawn[*picture]).collect::<Vec<u32>>();
+    let figures: Vec<f64> = resamples(&truth).map(|drawn| figure(&of(&drawn))).collect();
     let at = |share| percentile(&figures, share).unwrap_or(value);
     Estimate { value, low: at(0.025), high: at(0.975) }
 }
@@ -80,5 +92,9 @@ mod tests {
         let Estimate { value, low, high } = estimate(&defective, share);
         assert!((value - 0.3).abs() < 1e-12);
         assert!((low - 0.21).abs() <= 0.011 && (high - 0.39).abs() <= 0.011, "{low} {high}");
+        // Three copies of each are no more certain.
+        let pictures: Vec<usize> = (0..300).map(|place| place / 3).collect();
+        let share = |drawn: &[u32]| f64::from(drawn.iter().take(90).sum::<u32>()) / 300.0;
+        assert_eq!(estimate_of_copies(&[false; 300], &pictures, share), Estimate { value, low, high });
     }
 }

@@ -1,5 +1,7 @@
 //! Two models on the same labelled parts: are they equally often right, and do they rank equally well? Pure.
 
+use std::collections::BTreeMap;
+
 use statrs::distribution::{Binomial, DiscreteCDF as _};
 use statrs::function::erf::erfc;
 
@@ -38,12 +40,24 @@ pub fn mcnemar(model_right: &[bool], teacher_right: &[bool]) -> McNemar {
 /// The three slices have one length; numbers are finite.
 #[must_use]
 pub fn delong(defective: &[bool], model: &[f64], teacher: &[f64]) -> Option<DeLong> {
+    let pictures: Vec<usize> = (0..defective.len()).collect();
+    delong_of_copies(defective, model, teacher, &pictures)
+}
+
+/// As [`delong`] for parts of which several are copies of one picture, `pictures` telling of which: what is off together is
+/// summed before it is squared, so that copies add no certainty. Copies of a picture are all good or all defective.
+///
+/// Source: N. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53 (1997).
+#[must_use]
+pub fn delong_of_copies(defective: &[bool], model: &[f64], teacher: &[f64], pictures: &[usize]) -> Option<DeLong> {
     let (model, teacher) = (Placements::of(defective, model), Placements::of(defective, teacher));
     let less = |model: &[f64], teacher: &[f64]| -> Vec<f64> { model.iter().zip(teacher).map(|(m, t)| m - t).collect() };
     let (bad, good) = (less(&model.bad, &teacher.bad), less(&model.good, &teacher.good));
-    let (difference, spread) = mean_and_variance(&bad)?;
-    let variance = spread / count(&bad) + mean_and_variance(&good)?.1 / count(&good);
-    let standard_error = variance.sqrt();
+    let of = |wanted: bool| -> Vec<usize> {
+        pictures.iter().zip(defective).filter(|(_, is)| **is == wanted).map(|(picture, _)| *picture).collect()
+    };
+    let (difference, variance) = mean_and_its_variance(&bad, &of(true))?;
+    let standard_error = (variance + mean_and_its_variance(&good, &of(false))?.1).sqrt();
     let z = if difference == 0.0 { 0.0 } else { difference / standard_error };
     Some(DeLong { difference, standard_error, p: erfc(z.abs() / std::f64::consts::SQRT_2) })
 }
@@ -95,14 +109,19 @@ fn midranks(numbers: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// The mean and the variance over n - 1; `None` of fewer than two numbers.
-fn mean_and_variance(numbers: &[f64]) -> Option<(f64, f64)> {
-    if numbers.len() < 2 {
+/// The mean of numbers and the variance of that mean, numbers of one group being off together; `None` of fewer than two groups.
+fn mean_and_its_variance(numbers: &[f64], groups: &[usize]) -> Option<(f64, f64)> {
+    let mean = numbers.iter().sum::<f64>() / count(numbers);
+    let mut off: BTreeMap<usize, f64> = BTreeMap::new();
+    for (number, group) in numbers.iter().zip(groups) {
+        *off.entry(*group).or_default() += number - mean;
+    }
+    let off: Vec<f64> = off.into_values().collect();
+    if off.len() < 2 {
         return None;
     }
-    let mean = numbers.iter().sum::<f64>() / count(numbers);
-    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-    Some((mean, squares / (count(numbers) - 1.0)))
+    let squares: f64 = off.iter().map(|off| off * off).sum();
+    Some((mean, squares * count(&off) / (count(&off) - 1.0) / count(numbers).powi(2)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of parts stay far below 2^53")]

@@ -27,17 +27,35 @@ const STEPS: usize = 200;
 /// a step; it changes the way there and not the end.
 const RIDGE: f64 = 1e-12;
 
+/// A loss of some coefficients, with its gradient and a curvature that is symmetric and nowhere negative.
+pub(super) trait Loss {
+    /// How much it is.
+    fn loss(&self, at: &[f64]) -> f64;
+    /// The gradient, and the curvature by which a step is measured.
+    fn slopes(&self, at: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>);
+}
+
 /// The coefficients at which the gradient is 0 within 1e-10 of the sum of the weights.
 ///
 /// # Errors
 /// One sentence where there is no end: a hard target on parts that the rows tell apart without error, and no penalty.
 pub(super) fn solve(problem: &Problem<'_>) -> Result<Vec<f64>, String> {
-    let mut at = vec![0.0; problem.penalties.len()];
     let near = 1e-10 * problem.weights.iter().sum::<f64>().max(1.0);
+    let (at, arrived) = descend(problem, vec![0.0; problem.penalties.len()], near);
+    arrived.then_some(at).ok_or_else(|| {
+        format!(
+            "the logistic regression found no end in {STEPS} steps: the scores tell good from defective without error"
+        )
+    })
+}
+
+/// Steps downwards until no slope is steeper than `near`; where it came to, no higher than where it began, and whether it
+/// arrived.
+pub(super) fn descend(problem: &impl Loss, mut at: Vec<f64>, near: f64) -> (Vec<f64>, bool) {
     for _ in 0..STEPS {
         let (gradient, curvature) = problem.slopes(&at);
         if gradient.iter().all(|slope| slope.abs() <= near) {
-            return Ok(at);
+            return (at, true);
         }
         let Some(step) = cholesky(curvature, &gradient) else { break };
         let here = problem.loss(&at);
@@ -54,16 +72,16 @@ pub(super) fn solve(problem: &Problem<'_>) -> Result<Vec<f64>, String> {
         }
         at = next;
     }
-    Err(format!(
-        "the logistic regression found no end in {STEPS} steps: the scores tell good from defective without error"
-    ))
+    (at, false)
 }
 
 impl Problem<'_> {
     fn log_odds(row: &[f64], at: &[f64]) -> f64 {
         row.iter().zip(at).map(|(value, coefficient)| value * coefficient).sum()
     }
+}
 
+impl Loss for Problem<'_> {
     fn loss(&self, at: &[f64]) -> f64 {
         let parts = self.rows.iter().zip(self.targets).zip(self.weights);
         let loss = parts.map(|((row, target), weight)| {
@@ -74,7 +92,7 @@ impl Problem<'_> {
         loss.sum::<f64>() + penalty.sum::<f64>()
     }
 
-    /// The gradient and the matrix of second derivatives.
+    /// The curvature is the matrix of second derivatives.
     fn slopes(&self, at: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
         let mut gradient: Vec<f64> = self.penalties.iter().zip(at).map(|(penalty, at)| penalty * at).collect();
         let mut curvature = vec![vec![0.0; at.len()]; at.len()];

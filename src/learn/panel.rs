@@ -5,11 +5,11 @@
 
 use super::calibrate::{Owned, Sample};
 use super::cascade::{self, Pair};
-use super::ensemble::{Fused, Parts, evidence, fit, scores};
+use super::ensemble::{self, Fused, Parts, fit, scores};
 use super::thresholds::{Aim, choose};
 use crate::config::Thresholds;
 use crate::fusion::calibrator::Calibrator;
-use crate::models::fit::{Evidence, FittedCascade, Method, Promise};
+use crate::models::fit::{Evidence, FittedCascade, Method, Promise, Ranked};
 
 /// What was fitted to the parts of a panel.
 #[derive(Debug, Clone)]
@@ -28,22 +28,47 @@ pub struct Panel {
     pub crossed: Vec<f64>,
 }
 
-/// Fits a panel whose members all vote.
+/// Fits a panel whose members all vote, by `only` this method or by the best. Thresholds, and what is promised of them, come
+/// from pictures as they were taken.
 ///
 /// # Errors
-/// One sentence: too few parts of a kind for the folds, too few defective ones for the bound, members that say the same.
-pub fn of_votes(parts: &Parts, aim: Aim) -> Result<Panel, String> {
+/// One sentence: too few parts of a kind for the folds, too few defective ones for the bound, members that say the same, or a
+/// method that is not for these parts.
+pub fn of_votes(parts: &Parts, aim: Aim, only: Option<Method>) -> Result<Panel, String> {
     refuse_twins(parts)?;
-    let (evidence, crossed) = evidence(parts)?;
+    let (methods, evidence, crossed) = tried(parts, only)?;
     let (fitting, testing) = match aim {
         Aim::Cost(_) => (parts.clone(), parts.clone()),
         Aim::Bound { .. } => halves(parts)?,
     };
-    let fused = fit(&fitting)?;
-    let (fitted, tested) = (scores(&fused, &fitting), scores(&fused, &testing));
+    let fused = fit(&fitting, &methods)?;
+    let (fitted, tested) = (scores(&fused, &fitting.as_taken()), scores(&fused, &testing.as_taken()));
     let thresholds = choose(aim, &fitted.sample(), &tested.sample())?;
     let promise = promise(aim, thresholds, &tested.sample());
     Ok(Panel { fused, thresholds, promise, cascade: None, evidence, crossed })
+}
+
+/// The methods that may win, with their evidence. Adaptive weights may only where they beat every other method by nested
+/// cross-validation; where they do not, their own figures still stand in the evidence.
+fn tried(parts: &Parts, only: Option<Method>) -> Result<(Vec<Method>, Evidence, Vec<f64>), String> {
+    let mut methods = parts.methods();
+    if let Some(only) = only {
+        if !methods.contains(&only) {
+            let known: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+            return Err(format!("{} is no method for these parts, those are {}", only.as_str(), known.join(", ")));
+        }
+        methods = vec![only];
+    }
+    let (evidence, crossed) = ensemble::evidence(parts, &methods)?;
+    let name = Method::Adaptive.as_str();
+    let (adaptive, others): (Vec<Ranked>, Vec<Ranked>) =
+        evidence.methods.iter().cloned().partition(|ranked| ranked.name == name);
+    let beaten = |adaptive: &Ranked| others.iter().any(|other| other.log_loss <= adaptive.log_loss);
+    let Some(loser) = adaptive.into_iter().find(beaten) else { return Ok((methods, evidence, crossed)) };
+    methods.retain(|method| *method != Method::Adaptive);
+    let (mut evidence, crossed) = ensemble::evidence(parts, &methods)?;
+    evidence.methods.push(loser);
+    Ok((methods, evidence, crossed))
 }
 
 /// Fits a panel of two on which the student judges alone where it is sure. The student's score stays as it is; the teacher's is
@@ -62,13 +87,14 @@ pub fn of_student_first(
         members: vec![parts.members[seat].clone()],
         ..parts.clone()
     };
-    let (mut evidence, crossed) = evidence(&alone(teacher))?;
-    let of_student = self::evidence(&alone(student))?.0.members;
+    let single = [Method::Single];
+    let (mut evidence, crossed) = ensemble::evidence(&alone(teacher), &single)?;
+    let of_student = ensemble::evidence(&alone(student), &single)?.0.members;
     let place = if student < teacher { 0 } else { evidence.members.len() };
     evidence.members.splice(place..place, of_student);
     let (fitting, testing) = halves(parts)?;
     let pick = |parts: &Parts| Parts { members: vec![parts.members[teacher].clone()], ..parts.clone() };
-    let map = fit(&pick(&fitting))?.calibrators.into_iter().next().unwrap_or(Calibrator::None);
+    let map = fit(&pick(&fitting), &single)?.calibrators.into_iter().next().unwrap_or(Calibrator::None);
     let of_teacher = |parts: &Parts| parts.members[teacher].iter().map(|score| map.apply(*score)).collect::<Vec<f64>>();
     let aim = Aim::Cost(wanted.escape_cost);
     let fitted = Owned::new(of_teacher(&fitting), fitting.defective.clone());
@@ -84,7 +110,7 @@ pub fn of_student_first(
     let mut calibrators = vec![Calibrator::None; 2];
     calibrators[teacher] = map;
     Ok(Panel {
-        fused: Fused { method: Method::Cascade, calibrators, weights: vec![1.0; 2], stacking: None },
+        fused: Fused { method: Method::Cascade, calibrators, weights: vec![1.0; 2], stacking: None, adaptive: None },
         thresholds,
         promise: Promise::Cost { escape_cost: wanted.escape_cost },
         cascade: Some(FittedCascade {
@@ -143,6 +169,8 @@ fn share(part: usize, whole: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fusion::adaptive::Quality;
+    use crate::learn::ensemble::Copies;
 
     /// Two members that see the truth with noise of their own.
     fn parts(count: u32) -> Parts {
@@ -154,20 +182,36 @@ mod tests {
             defective.iter().map(say).collect::<Vec<f64>>()
         };
         let members = vec![member(0.8), member(0.7)];
-        Parts { names: vec!["student".into(), "teacher".into()], members, defective, groups: None }
+        Parts { names: vec!["student".into(), "teacher".into()], members, defective, groups: None, copies: None }
     }
 
     #[test]
     fn a_bound_is_promised_on_the_half_that_nothing_was_fitted_to() {
-        let panel = of_votes(&parts(600), Aim::Bound { escapes: 0.05, confidence: 0.95 }).unwrap();
+        let panel = of_votes(&parts(600), Aim::Bound { escapes: 0.05, confidence: 0.95 }, None).unwrap();
         let Promise::EscapeBound { defective, escaped, undecided, false_rejects, .. } = panel.promise else { panic!() };
         assert_eq!(defective, 150);
         // At most 3 of 150 may escape: P(X <= 3) at 5 % is 0.055, P(X <= 2) is 0.018.
         assert!(escaped <= 2, "{escaped}");
         assert!((0.0..1.0).contains(&undecided) && false_rejects < 0.5);
         assert!(panel.thresholds.pass_below <= panel.thresholds.reject_from);
-        let few = of_votes(&parts(100), Aim::Bound { escapes: 0.01, confidence: 0.95 }).unwrap_err();
+        let few = of_votes(&parts(100), Aim::Bound { escapes: 0.01, confidence: 0.95 }, None).unwrap_err();
         assert!(few.starts_with("25 defective parts cannot show") && few.contains("want 299"), "{few}");
+    }
+
+    #[test]
+    fn adaptive_weights_that_do_not_beat_the_others_do_not_win_but_are_shown() {
+        let mut parts = parts(200);
+        let quality = Quality { sharpness: 100.0, brightness: 0.5, clipped: 0.0, noise: 1.0 };
+        let (picture, as_taken): (Vec<usize>, Vec<bool>) = (0..200).map(|place| (place, true)).unzip();
+        parts.copies = Some(Copies { picture, as_taken, quality: vec![quality; 200], each: 1 });
+        let panel = of_votes(&parts, Aim::Cost(1.0), None).unwrap();
+        assert_ne!(panel.fused.method, Method::Adaptive);
+        assert!(panel.evidence.methods.iter().any(|ranked| ranked.name == "adaptive"));
+        let forced = of_votes(&parts, Aim::Cost(1.0), Some(Method::Adaptive)).unwrap();
+        assert_eq!((forced.fused.method, forced.evidence.methods.len()), (Method::Adaptive, 1));
+        parts.copies = None;
+        let told = of_votes(&parts, Aim::Cost(1.0), Some(Method::Adaptive)).unwrap_err();
+        assert!(told.starts_with("adaptive is no method for these parts"), "{told}");
     }
 
     #[test]
@@ -189,7 +233,7 @@ mod tests {
         let mut parts = parts(100);
         parts.members = vec![parts.members[0].clone(); 3];
         parts.names = ["a", "b", "c"].map(String::from).to_vec();
-        let told = of_votes(&parts, Aim::Cost(1.0)).unwrap_err();
+        let told = of_votes(&parts, Aim::Cost(1.0), None).unwrap_err();
         assert_eq!(told, "a and b say the same of every part: one member counted twice");
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::price::{DeLong, Estimate, MeasuredSet};
 use crate::config::Thresholds;
+use crate::fusion::adaptive::Adaptive;
 use crate::fusion::calibrator::Calibrator;
 use crate::fusion::stacking::Stacking;
 use crate::name::Name;
@@ -52,11 +53,18 @@ pub struct Fit {
     /// The regression, with the method `stacking`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stacking: Option<Stacking>,
+    /// The gate that moves the members' weights, with the method `adaptive`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<Adaptive>,
     /// When the teacher sleeps, with the method `cascade`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cascade: Option<FittedCascade>,
     /// The labelled parts it was fitted to.
     pub labels: MeasuredSet,
+    /// How each picture was corrupted beside being taken as it is, such as `blur=2`: simulated. The evidence counts each copy as
+    /// a part; thresholds and promise rest on the pictures as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub simulated: Vec<String>,
     /// Where the scores come from: `models` where the panel itself was asked, else the file they were read from.
     pub scores: String,
     /// What members and ensemble are worth on these parts.
@@ -77,6 +85,8 @@ pub enum Method {
     Maximum,
     /// A logistic regression over the scores as they are.
     Stacking,
+    /// The mean of the calibrated scores with weights that move with the quality of the picture and the members' own doubt.
+    Adaptive,
     /// The student's score where it is sure, else the teacher's.
     Cascade,
 }
@@ -94,6 +104,7 @@ impl Method {
             Self::WeightedMean => "weighted mean",
             Self::Maximum => "maximum",
             Self::Stacking => "stacking",
+            Self::Adaptive => "adaptive",
             Self::Cascade => "cascade",
         }
     }
@@ -248,6 +259,12 @@ impl Fit {
                 "`stacking` belongs to the method stacking, with a finite weight for each of {voters} voters"
             ));
         }
+        let adapts = self.adaptive.as_ref().map(|gate| gate.is_sound(voters));
+        if adapts != (self.method == Method::Adaptive).then_some(true) {
+            return Err(format!(
+                "`adaptive` belongs to the method adaptive, with bounded numbers for each of {voters} voters"
+            ));
+        }
         let cascades = self.cascade.as_ref().map(|cascade| cascade.is_sound(members) && voters == members);
         if cascades != (self.method == Method::Cascade).then_some(true) {
             return Err(
@@ -305,8 +322,10 @@ pub(crate) mod tests {
                 member("brightness", 0.25, Calibrator::None),
             ],
             stacking: None,
+            adaptive: None,
             cascade: None,
             labels: MeasuredSet { path: "set".into(), sha256: "2".repeat(64), parts: 20, defective: 8 },
+            simulated: Vec::new(),
             scores: "models".into(),
             evidence: Evidence {
                 parts: 20,
@@ -335,6 +354,7 @@ pub(crate) mod tests {
             told(|fit| fit.members[1].calibrator = Calibrator::Temperature { slope: -1.0 }).contains("none that rises")
         );
         assert!(told(|fit| fit.method = Method::Stacking).starts_with("`stacking` belongs"));
+        assert!(told(|fit| fit.method = Method::Adaptive).starts_with("`adaptive` belongs"));
         assert!(told(|fit| fit.method = Method::Cascade).starts_with("`cascade` belongs"));
     }
 }

@@ -219,7 +219,7 @@ pub(super) fn flows(board: &Board, now: Heat, watts: f64, around: Around) -> (f6
 }
 
 /// A standard normal number, by G. Box and M. Muller (1958).
-fn normal(random: &mut Rng) -> f64 {
+pub(super) fn normal(random: &mut Rng) -> f64 {
     let (radius, angle) = (1.0 - random.f64(), std::f64::consts::TAU * random.f64());
     (-2.0 * radius.ln()).sqrt() * angle.cos()
 }

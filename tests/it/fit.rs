@@ -260,6 +260,55 @@ fn a_cascade_is_fitted_and_runs() {
 }
 
 #[test]
+fn eval_judges_pictures_as_they_would_have_been_taken_and_says_that_it_is_simulated() {
+    let place = Place::new();
+    let corrupted = |how: &str| place.kenpin(&["eval", "kenpin.toml", "set", "--corrupt", how, "--json"]);
+    assert!(place.eval().get("simulated").is_none());
+    let figures: Value = serde_json::from_slice(&corrupted("exposure=-40").stdout).unwrap();
+    // Good pictures have the levels 105 to 250 in steps of 5; those to 210 now lie below 128, and 213.
+    assert_eq!((&figures["simulated"], &figures["false_rejects"]), (&"exposure=-40".into(), &22.into()), "{figures}");
+    let table = place.kenpin(&["eval", "kenpin.toml", "set", "--corrupt", "noise=20"]);
+    assert!(stdout(&table).starts_with("simulated: every picture was corrupted with noise=20"), "{}", stdout(&table));
+    let refused = corrupted("fog=2");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("want blur=PIXELS"), "{}", stderr(&refused));
+}
+
+#[test]
+fn adaptive_weights_are_fitted_on_copies_and_told_in_the_verdict() {
+    let place = Place::new();
+    place.configure(BOTH, "[fits]\nfolder = \"fits\"");
+    let plain = place.fit(&["--method", "adaptive", "--force"]);
+    assert_eq!(plain.status.code(), Some(1), "off unless it is asked for");
+    assert!(stderr(&plain).contains("adaptive is no method for these parts"), "{}", stderr(&plain));
+    let ways = ["--adaptive", "--corrupt", "exposure=-20", "--corrupt", "noise=10"];
+    let output = place.fit(&[&ways[..], &["--method", "adaptive", "--force", "--json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let fit = &report["fit"];
+    assert_eq!((&fit["method"], &fit["labels"]["parts"]), (&"adaptive".into(), &45.into()));
+    assert_eq!((&fit["evidence"]["parts"], &report["left_out"]), (&135.into(), &0.into()));
+    assert_eq!(fit["simulated"], serde_json::json!(["exposure=-20", "noise=10"]));
+    let verdicts = place.run("adaptive");
+    assert_eq!(verdicts.len(), 30);
+    for verdict in &verdicts {
+        let weights: f64 =
+            verdict["votes"].as_array().unwrap().iter().map(|vote| vote["weight"].as_f64().unwrap()).sum();
+        assert!((weights - 1.0).abs() < 1e-9, "{verdict}");
+        let quality = &verdict["quality"][0];
+        assert_eq!((&quality["camera"], &quality["sharpness"]), (&"top".into(), &0.0.into()), "{verdict}");
+        assert!(quality.get("beyond").is_none(), "these are the pictures that it was fitted to: {verdict}");
+    }
+    // A picture beyond them is held at the border, and told.
+    image::GrayImage::from_pixel(8, 8, image::Luma([255])).save(place.path("set/good/255.png")).unwrap();
+    let verdicts = place.run("beyond");
+    let beyond: Vec<&Value> = verdicts.iter().filter(|verdict| verdict["quality"][0].get("beyond").is_some()).collect();
+    let [beyond] = beyond.as_slice() else { panic!("{beyond:?}") };
+    let told = beyond["degraded"].as_array().unwrap().iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ");
+    assert!(told.contains("camera top: brightness") && told.contains("beyond what the fit has seen"), "{told}");
+}
+
+#[test]
 fn a_labelled_picture_that_a_member_was_trained_on_is_refused() {
     let place = Place::new();
     // SHA-256 of "8 8 L\n" and 64 bytes of 20 and of 21.

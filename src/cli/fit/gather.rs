@@ -10,7 +10,7 @@ use crate::cli::labelled::Labelled;
 use crate::cli::line;
 use crate::config::Settings;
 use crate::flow::plan::{self, Plan};
-use crate::learn::ensemble::Parts;
+use crate::learn::ensemble::{Copies, Parts};
 use crate::models::catalogue::sha256_of;
 use crate::models::price::MeasuredSet;
 
@@ -49,35 +49,52 @@ pub(super) fn gather(
     rung: usize,
     set: &[Labelled],
 ) -> anyhow::Result<Gathered> {
-    let hashes = scores::hashes(set)?;
+    let plain = scores::hashes(set)?;
     let truth = |labelled: &Labelled| if labelled.defective { "defective" } else { "good" };
-    let lines = hashes.iter().zip(set).map(|(hash, labelled)| format!("{hash} {}\n", truth(labelled)));
+    let lines = plain.iter().zip(set).map(|(hash, labelled)| format!("{hash} {}\n", truth(labelled)));
     let labels = MeasuredSet {
         path: args.labelled.clone().unwrap_or_default(),
         sha256: sha256_of(lines.collect::<String>().as_bytes()),
         parts: set.len(),
         defective: set.iter().filter(|labelled| labelled.defective).count(),
     };
+    let corruptions = args.corruptions();
+    // Each picture as it is, then corrupted in every way, beside one another.
+    let each = corruptions.len() + 1;
+    let ways = || std::iter::once(None).chain(corruptions.iter().copied().map(Some));
+    let copies = |one: &Labelled| ways().map(|corruption| Labelled { corruption, ..one.clone() }).collect::<Vec<_>>();
+    let (set, pictures): (Vec<Labelled>, usize) = (set.iter().flat_map(copies).collect(), set.len());
+    let hashes: Vec<String> = plain.into_iter().flat_map(|hash| std::iter::repeat_n(hash, each)).collect();
+    let mut quality = Vec::new();
     let (kept, members): (Vec<usize>, Vec<Vec<f64>>) = if let Some(path) = &args.scores {
-        ((0..set.len()).collect(), scores::out_of_fold(path, set, plan, seat.panel)?)
+        ((0..set.len()).collect(), scores::out_of_fold(path, &set, plan, seat.panel)?)
     } else {
         let camera = line::camera(args.camera.as_ref(), &args.config, settings)?;
-        let said = Asked { settings: bare, plan, camera: &camera, rung, state: &args.state }.ask(set, &hashes)?;
-        let of_route = |place: &usize| said[*place].as_ref().is_some_and(|(route, _)| route == seat.route.as_str());
+        let said = Asked { settings: bare, plan, camera: &camera, rung, state: &args.state }.ask(&set, &hashes)?;
+        let of_route = |place: &usize| said[*place].as_ref().is_some_and(|said| said.route == seat.route.as_str());
         let kept: Vec<usize> = (0..set.len()).filter(of_route).collect();
-        let member = |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.1.get(at).copied()).collect();
+        let member =
+            |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.scores.get(at).copied()).collect();
+        quality = kept.iter().filter_map(|&place| Some(said[place].as_ref()?.quality)).collect();
         let members = (0..voters(seat.panel).count()).map(member).collect();
         (kept, members)
     };
-    ensure!(!kept.is_empty(), "route {} judges none of the {} labelled parts", seat.route, set.len());
+    ensure!(!kept.is_empty(), "route {} judges none of the {pictures} labelled parts", seat.route);
     let name = |(_, member): (usize, &plan::Member)| plan.model(member.model).passport.name.to_string();
     let parts = Parts {
         names: voters(seat.panel).map(name).collect(),
         members,
         defective: kept.iter().map(|&place| set[place].defective).collect(),
-        groups: batches(set, &kept)?,
+        groups: batches(&set, &kept)?
+            .or_else(|| args.adaptive.then(|| kept.iter().map(|place| place / each).collect())),
+        copies: args.adaptive.then(|| Copies {
+            picture: kept.iter().map(|place| place / each).collect(),
+            as_taken: kept.iter().map(|place| place % each == 0).collect(),
+            quality,
+            each: u32::try_from(each).unwrap_or(u32::MAX),
+        }),
     };
-    Ok(Gathered { left_out: set.len() - parts.len(), parts, labels })
+    Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels })
 }
 
 /// The batch of each part as a number; `None` where the list names none.

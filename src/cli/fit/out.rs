@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::config::Thresholds;
+use crate::fusion::adaptive::{Feature, Tilt};
 use crate::fusion::calibrator::Calibrator;
 use crate::models::fit::{Evidence, Fit, FittedMember, Promise, Ranked};
 use crate::name::Name;
@@ -73,6 +74,13 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
         let weights: Vec<String> = stacking.weights.iter().map(|weight| format!("{weight:.4}")).collect();
         lines.push(format!("stacking: intercept {:.4}, weights {}", stacking.intercept, weights.join(", ")));
     }
+    if let Some(gate) = &fit.adaptive {
+        lines.extend(fit.members.iter().filter(|member| member.weight > 0.0).zip(&gate.members).map(tilt));
+    }
+    if !fit.simulated.is_empty() {
+        let ways = fit.simulated.join(", ");
+        lines.push(format!("simulated: the table counts each picture as it is and corrupted with {ways}"));
+    }
     let Thresholds { reject_from, pass_below } = fit.thresholds;
     lines.push(format!("thresholds: pass below {pass_below:.4}, reject from {reject_from:.4}"));
     lines.push(promise(&fit.promise));
@@ -114,6 +122,17 @@ fn member(FittedMember { model, weight, calibrator, .. }: &FittedMember) -> Stri
     };
     let idle = if *weight > 0.0 { "" } else { "; it has no weight: the route could do without it" };
     format!("  {model}: weight {weight:.4}, {map}{idle}")
+}
+
+/// How a member's weight moves, as factors.
+fn tilt((FittedMember { model, .. }, Tilt { quality, uncertainty }): (&FittedMember, &Tilt)) -> String {
+    let features = Feature::ALL.iter().zip(quality);
+    let moved: Vec<String> = features.map(|(name, by)| format!("{} x{:.2}", name.as_str(), by.exp())).collect();
+    let moved = moved.join(", ");
+    format!(
+        "adaptive, weight of {model}: {moved} for one deviation more; x{:.2} for one bit of doubt more",
+        uncertainty.exp()
+    )
 }
 
 fn promise(promise: &Promise) -> String {

@@ -14,8 +14,10 @@ use crate::cli::runtime;
 use crate::config::{self, Lighter, Settings, Station, WhenNone};
 use crate::flow::infer::Crew;
 use crate::flow::plan::{Member, Panel, Plan};
+use crate::flow::statistics::quality;
 use crate::flow::{MemberAnswer, Unanswered, Walked};
 use crate::fusion::Rule;
+use crate::fusion::adaptive::Quality;
 use crate::fusion::boxes::Calibration;
 use crate::fusion::calibrator::logistic;
 use crate::models::catalogue::{sha256, sha256_of};
@@ -28,8 +30,16 @@ use crate::telemetry::Telemetry;
 /// The folder of kept scores inside the state directory.
 const FOLDER: &str = "scores";
 
-/// What became of one part: the route that judged it, and the score of each voting seat.
-pub(super) type Said = (String, Vec<f64>);
+/// What became of one part.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    /// The route that judged it; empty where none did.
+    pub(super) route: String,
+    /// The score of each voting seat.
+    pub(super) scores: Vec<f64>,
+    /// How well its frame was taken.
+    pub(super) quality: Quality,
+}
 
 /// The settings under which members are asked: everybody is asked, nobody's score is changed. What has no part in a member's
 /// score is set alike, so that kept scores outlive a change of weights or thresholds.
@@ -79,9 +89,11 @@ impl Asked<'_> {
     pub(super) fn ask(&self, set: &[Labelled], hashes: &[String]) -> anyhow::Result<Vec<Option<Said>>> {
         let path = self.kept_at();
         let mut kept = read_kept(&path).with_context(|| path.display().to_string())?;
-        // What a member says hangs on the image and on the readings that the list gives.
-        let key =
-            |(labelled, hash): (&Labelled, &String)| sha256_of(format!("{hash} {:?}", labelled.sensors).as_bytes());
+        // What a member says hangs on the image, what is done to it, and the readings that the list gives.
+        let key = |(Labelled { sensors, corruption, .. }, hash): (&Labelled, &String)| {
+            let done = corruption.map(|corruption| corruption.to_string()).unwrap_or_default();
+            sha256_of(format!("{hash} {done} {sensors:?}").as_bytes())
+        };
         let keys: Vec<String> = set.iter().zip(hashes).map(key).collect();
         let missing: Vec<usize> = (0..set.len()).filter(|&place| !kept.contains_key(&keys[place])).collect();
         if !missing.is_empty() {
@@ -118,7 +130,8 @@ impl Asked<'_> {
         let (runtime, scale) = (&self.settings.runtime, jpeg_scale(self.camera, self.settings));
         let Self { plan, camera, rung, .. } = self;
         let hash = &plan.hash;
-        let text = format!("{hash} {camera} {rung} {:?} {:?} {scale:?}", runtime.backends, runtime.providers);
+        let text =
+            format!("with quality {hash} {camera} {rung} {:?} {:?} {scale:?}", runtime.backends, runtime.providers);
         self.state.join(FOLDER).join(format!("{}.csv", sha256_of(text.as_bytes())))
     }
 }
@@ -126,9 +139,14 @@ impl Asked<'_> {
 /// What became of one walk; `None`, which is told, where a voting member says nothing.
 fn said(labelled: &Labelled, walked: &Walked) -> Option<Said> {
     let plan = &walked.part.plan;
-    let Some(&last) = walked.path.last() else { return Some((String::new(), Vec::new())) };
+    let quality = quality(&walked.part.frames.first()?.image);
+    let Some(&last) = walked.path.last() else {
+        return Some(Said { route: String::new(), scores: Vec::new(), quality });
+    };
     let route = plan.route(last).name.to_string();
-    let Some(panel) = plan.panel(last, walked.part.rung) else { return Some((route, Vec::new())) };
+    let Some(panel) = plan.panel(last, walked.part.rung) else {
+        return Some(Said { route, scores: Vec::new(), quality });
+    };
     let mut scores = Vec::new();
     for (seat, member) in voters(panel) {
         let of_seat = walked.answers.iter().filter(|given| given.member == seat);
@@ -139,7 +157,7 @@ fn said(labelled: &Labelled, walked: &Walked) -> Option<Said> {
         };
         scores.push(score);
     }
-    Some((route, scores))
+    Some(Said { route, scores, quality })
 }
 
 /// The score of one answer, as the model gives it.
@@ -158,20 +176,27 @@ fn read_kept(path: &Path) -> anyhow::Result<BTreeMap<String, Said>> {
     if !path.exists() {
         return Ok(BTreeMap::new());
     }
-    let row = |row: csv::Result<(String, String, String)>| {
-        let (key, route, scores) = row?;
-        let scores = scores.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>();
-        Ok((key, (route, scores.context("a score is no number: remove the file to ask the models again")?)))
+    let numbers = |text: &str| {
+        let numbers = text.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>();
+        numbers.context("a score is no number: remove the file to ask the models again")
+    };
+    let row = |row: csv::Result<(String, String, String, String)>| {
+        let (key, route, scores, taken) = row?;
+        let [sharpness, brightness, clipped, noise] = numbers(&taken)?[..] else {
+            bail!("a picture has other figures than four: remove the file to ask the models again")
+        };
+        let quality = Quality { sharpness, brightness, clipped, noise };
+        Ok((key, Said { route, scores: numbers(&scores)?, quality }))
     };
     csv::Reader::from_path(path)?.deserialize().map(row).collect()
 }
 
 fn write_kept(path: &Path, kept: &BTreeMap<String, Said>) -> anyhow::Result<()> {
     let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["part", "route", "scores"])?;
-    for (key, (route, scores)) in kept {
-        let scores: Vec<String> = scores.iter().map(ToString::to_string).collect();
-        rows.write_record([key, route, &scores.join(" ")])?;
+    rows.write_record(["part", "route", "scores", "sharpness brightness clipped noise"])?;
+    let joined = |numbers: &[f64]| numbers.iter().map(ToString::to_string).collect::<Vec<String>>().join(" ");
+    for (key, Said { route, scores, quality: Quality { sharpness, brightness, clipped, noise } }) in kept {
+        rows.write_record([key, route, &joined(scores), &joined(&[*sharpness, *brightness, *clipped, *noise])])?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder)?;

@@ -11,6 +11,7 @@ use crate::clock::Monotonic;
 use crate::config::Surroundings;
 use crate::flow::{Answer, Part, PartId, StageTimes};
 use crate::flow::{Findings, Unanswered};
+use crate::fusion::adaptive::{Adaptive, Feature, Scale, Tilt};
 use crate::models::fit::shelf::Shelved;
 use crate::models::fit::{Fit, FittedCascade, Method};
 use crate::models::passport::Model;
@@ -182,6 +183,53 @@ fn a_fit_calibrates_weighs_and_holds_against_its_own_thresholds() {
     // Without a weight a member has no say.
     let alone = by_fit(|fit| fit.members[1].weight = 0.0, [Some(0.9), Some(0.0)]);
     assert!((alone.score.unwrap() - 0.75).abs() < 1e-12);
+}
+
+/// A frame of `top`, all of one grey.
+fn flat(level: u8) -> Arc<crate::flow::Frame> {
+    let mut pixels = crate::flow::pool::Pool::new(1).take(16);
+    pixels.bytes_mut().fill(level);
+    let image = crate::flow::Image::new(4, 4, crate::flow::PixelFormat::Grey8, pixels).unwrap();
+    let camera = Name::new("top").unwrap();
+    Arc::new(crate::flow::Frame { camera, sequence: 0, captured: Monotonic::default(), part: None, image })
+}
+
+#[test]
+fn adaptive_weights_move_with_the_frame_and_are_told() {
+    let adaptive = |fit: &mut Fit| {
+        let scale = Scale { feature: Feature::Brightness, mean: 0.5, spread: 0.25, least: 0.2, greatest: 0.8 };
+        // One deviation darker multiplies the weight of the second by 9.
+        let tilts = [0.0, -(9_f64.ln())].map(|by| Tilt { quality: vec![by], uncertainty: 0.0 });
+        fit.method = Method::Adaptive;
+        fit.adaptive = Some(Adaptive { features: vec![scale], entropy_mean: 0.5, members: tilts.into() });
+    };
+    let mut fit = crate::models::fit::tests::fit(1);
+    adaptive(&mut fit);
+    let plan = fitted(&[Shelved { path: "fits/all.toml".into(), sha256: "f".repeat(64), fit }]);
+    let over = |frames: Vec<Arc<crate::flow::Frame>>| {
+        let mut part = part(&plan);
+        part.frames = frames;
+        let path = part.route.into_iter().collect();
+        let answers = vec![answer(&plan, 0, Ok(0.9)), answer(&plan, 1, Ok(0.35))];
+        let walked = Walked { part, path, end: WalkEnd::Judged, gates: Vec::new(), answers };
+        assert!(looks_at_pixels(&walked));
+        judge(&walked)
+    };
+    let weights = |verdict: &Verdict| verdict.votes.iter().map(|vote| vote.weight).collect::<Vec<f64>>();
+    // Without a frame the weights are the plain ones, 3 to 1: as in the test of a plain fit.
+    let blind = over(Vec::new());
+    assert!((blind.score.unwrap() - 0.65).abs() < 1e-12 && blind.quality.is_empty());
+    // Level 63.75 would be one deviation darker: 3 to 9.
+    let dark = over(vec![flat(64)]);
+    assert!((weights(&dark)[1] - 0.75).abs() < 0.01, "{dark:?}");
+    assert!((dark.score.unwrap() - (0.25 * 0.75 + 0.75 * 0.35)).abs() < 0.01);
+    assert_eq!((dark.quality[0].camera.as_str(), dark.quality[0].beyond.as_slice()), ("top", [].as_slice()));
+    // Darker than any picture of the fit: held at 0.2, and told.
+    let (black, least) = (over(vec![flat(0)]), over(vec![flat(51)]));
+    assert!((weights(&black)[1] - weights(&least)[1]).abs() < 1e-9, "{black:?}");
+    assert_eq!(black.quality[0].beyond, [Feature::Brightness]);
+    assert!((black.quality[0].quality.clipped - 1.0).abs() < 1e-12);
+    assert_eq!(least.quality[0].beyond, []);
 }
 
 #[test]

@@ -4,9 +4,9 @@
 
 use std::cell::OnceCell;
 
-use super::statistics::{brightness, sharpness};
 use super::{Plan, RouteIndex};
 use crate::config::{Condition, Statistic, Test};
+use crate::flow::statistics::{brightness, sharpness};
 use crate::flow::{Frame, Part};
 use crate::name::Name;
 use crate::value::Value;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::outbox::Publication;
 use crate::config::Thresholds;
-use crate::flow::verdict::{Decision, FusedDetection, Reason};
+use crate::flow::verdict::{Decision, FrameQuality, FusedDetection, Reason};
 use crate::flow::{ClassScore, Findings, Note, Placement, StageTimes};
 use crate::models::passport::Tier;
 use crate::name::Name;
@@ -72,6 +72,9 @@ pub struct VerdictMessage {
     pub thresholds: Option<Thresholds>,
     /// The fused probability of each label, where fusion works by classes.
     pub fused: Vec<ClassScore>,
+    /// How well the frames were taken, where the members' weights move with it; each vote tells its weight for this part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<FrameQuality>,
     /// The fused boxes, where fusion works by boxes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub detections: Vec<FusedDetection>,
@@ -140,7 +143,7 @@ pub struct PartTimes {
 pub struct VoteMessage {
     /// The index of the member in the panel.
     pub member: usize,
-    /// The member's weight.
+    /// The member's weight for this part.
     pub weight: f64,
     /// The probability of a defect, 0 to 1; null when the member failed.
     pub score: Option<f64>,

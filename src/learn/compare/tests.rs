@@ -108,6 +108,17 @@ proptest! {
     }
 
     #[test]
+    fn copies_of_one_picture_add_no_certainty((defective, model, teacher) in pairs()) {
+        let plain = delong(&defective, &model, &teacher).unwrap();
+        let thrice = |of: &[f64]| of.iter().flat_map(|value| [*value; 3]).collect::<Vec<f64>>();
+        let pictures: Vec<usize> = (0..defective.len()).flat_map(|place| [place; 3]).collect();
+        let truth: Vec<bool> = defective.iter().flat_map(|is| [*is; 3]).collect();
+        let copied = delong_of_copies(&truth, &thrice(&model), &thrice(&teacher), &pictures).unwrap();
+        prop_assert!((copied.difference - plain.difference).abs() < 1e-9);
+        prop_assert!((copied.standard_error - plain.standard_error).abs() < 1e-9);
+    }
+
+    #[test]
     fn delong_is_its_definition_and_symmetric((defective, model, teacher) in pairs()) {
         let seen = delong(&defective, &model, &teacher).unwrap();
         let auc = |scores: &[f64]| Scored::new(&defective, scores).unwrap().auc(&vec![1; scores.len()]);

@@ -15,20 +15,19 @@ fn drawn(parts: usize, strengths: &[f64], seed: u64) -> Parts {
     };
     let members: Vec<Vec<f64>> = strengths.iter().map(|strength| member(*strength)).collect();
     let names = (0..members.len()).map(|place| format!("m{place}")).collect();
-    Parts { names, members, defective, groups: None }
+    Parts { names, members, defective, groups: None, copies: None }
 }
 
 #[test]
 fn two_that_know_different_things_beat_the_better_one() {
     let parts = drawn(600, &[0.8, 0.8], 1);
-    let evidence = evidence(&parts).unwrap().0;
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
     let control = evidence.control.unwrap();
     assert!(control.beaten && control.significant, "{control:?}");
     assert!(evidence.fused.auc.value > control.auc.value + 0.02);
     assert_eq!(evidence.methods.len(), 4);
-    let fused = fit(&parts).unwrap();
-    let Parts { members, .. } = &parts;
-    let score = fused.score(&[members[0][0], members[1][0]]);
+    let fused = fit(&parts, &parts.methods()).unwrap();
+    let score = fused.score(&parts, 0);
     assert!((0.0..=1.0).contains(&score));
     if let Some(stacking) = &fused.stacking {
         assert!((score - stacking.apply(&parts.said(0)).unwrap()).abs() < 1e-12);
@@ -38,7 +37,7 @@ fn two_that_know_different_things_beat_the_better_one() {
 #[test]
 fn who_knows_nothing_adds_nothing() {
     let parts = drawn(300, &[1.0, 0.0], 2);
-    let evidence = evidence(&parts).unwrap().0;
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
     let control = evidence.control.unwrap();
     assert_eq!(control.name, "m0");
     assert!(!control.significant, "{control:?}");
@@ -52,7 +51,7 @@ fn copies_are_found_and_beat_nobody() {
     parts.names.push("copy".into());
     assert_eq!(parts.twins(), Some(("m0", "copy")));
     parts.members = vec![parts.members[0].clone(); 3];
-    let control = evidence(&parts).unwrap().0.control.unwrap();
+    let control = evidence(&parts, &parts.methods()).unwrap().0.control.unwrap();
     assert!(!control.significant, "three copies of one member: {control:?}");
 }
 
@@ -62,18 +61,66 @@ fn a_single_member_is_calibrated_and_has_no_control() {
     for score in &mut parts.members[0] {
         *score = logistic(3.0 * logit(*score) + 1.0);
     }
-    let evidence = evidence(&parts).unwrap().0;
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
     assert!(evidence.control.is_none());
     assert!(evidence.fused.log_loss < evidence.members[0].log_loss - 0.05, "{evidence:?}");
-    let fused = fit(&parts).unwrap();
+    let fused = fit(&parts, &parts.methods()).unwrap();
     assert_eq!((fused.method, fused.weights.as_slice()), (Method::Single, [1.0].as_slice()));
     assert_ne!(fused.calibrators, [Calibrator::None]);
+}
+
+/// Pictures that are there twice, sharp and blurred; each member knows the one kind, and is as sure and wrong of the other.
+fn blurred(pictures: usize) -> Parts {
+    let mut random = fastrand::Rng::with_seed(7);
+    let places: Vec<(bool, bool)> = (0..2 * pictures).map(|place| (place / 2 % 3 == 0, place % 2 == 0)).collect();
+    let mut member = |of: bool| {
+        let mut say = |(is, sharp): &(bool, bool)| {
+            let believed = if *sharp == of { *is } else { random.u8(..3) == 0 };
+            logistic(3.0 * if believed { 1.0 } else { -1.0 } + 3.0 * (random.f64() + random.f64() - 1.0))
+        };
+        places.iter().map(&mut say).collect::<Vec<f64>>()
+    };
+    let members = vec![member(true), member(false)];
+    let sharpness = |sharp: bool| if sharp { 400.0 } else { 20.0 };
+    let quality = |sharp| Quality { sharpness: sharpness(sharp), brightness: 0.5, clipped: 0.0, noise: 1.0 };
+    let picture: Vec<usize> = (0..2 * pictures).map(|place| place / 2).collect();
+    Parts {
+        names: vec!["sharp".into(), "blurred".into()],
+        members,
+        defective: places.iter().map(|(is, _)| *is).collect(),
+        groups: Some(picture.clone()),
+        copies: Some(Copies {
+            picture,
+            as_taken: places.iter().map(|(_, sharp)| *sharp).collect(),
+            quality: places.iter().map(|(_, sharp)| quality(*sharp)).collect(),
+            each: 2,
+        }),
+    }
+}
+
+#[test]
+fn adaptive_weights_win_where_the_quality_tells_whom_to_believe() {
+    let parts = blurred(300);
+    let held = parts.folds(FOLDS).unwrap();
+    assert!((0..600).all(|place| held[place] == held[place / 2 * 2]), "copies stand on one side");
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
+    let loss = |method: Method| {
+        let found = evidence.methods.iter().find(|ranked| ranked.name == method.as_str());
+        found.unwrap_or_else(|| panic!("{evidence:?}")).log_loss
+    };
+    assert!(Method::ENSEMBLES.into_iter().all(|other| loss(Method::Adaptive) < loss(other) - 0.02), "{evidence:?}");
+    let fused = fit(&parts, &parts.methods()).unwrap();
+    assert_eq!(fused.method, Method::Adaptive);
+    assert_eq!(parts.as_taken().len(), 300);
 }
 
 #[test]
 fn too_few_parts_are_told() {
     let parts = drawn(9, &[1.0], 5);
-    assert_eq!(fit(&parts).unwrap_err(), "there are 3 defective parts, want at least one in each of 5 folds");
+    assert_eq!(
+        fit(&parts, &parts.methods()).unwrap_err(),
+        "there are 3 defective parts, want at least one in each of 5 folds"
+    );
 }
 
 #[test]
@@ -82,5 +129,5 @@ fn batches_are_held_out_whole_and_the_same_parts_give_the_same_fit() {
     parts.groups = Some((0..300).map(|place| place / 10).collect());
     let held = parts.folds(FOLDS).unwrap();
     assert!((0..300).all(|place| held[place] == held[place / 10 * 10]));
-    assert_eq!(fit(&parts).unwrap(), fit(&parts).unwrap());
+    assert_eq!(fit(&parts, &parts.methods()).unwrap(), fit(&parts, &parts.methods()).unwrap());
 }

@@ -83,6 +83,11 @@ impl Builder<'_> {
         for (member, fitted) in panel.members.iter().zip(&fit.members) {
             self.belongs(member, fitted)?;
         }
+        if fit.adaptive.is_some() && panel.members.iter().any(|member| member.votes && member.crops.is_some()) {
+            return Err(
+                "has weights that move with the quality of whole frames, a member of the panel sees crops".into()
+            );
+        }
         for (member, FittedMember { weight, calibrator, .. }) in panel.members.iter_mut().zip(&fit.members) {
             member.fitted = Some(calibrator.clone());
             member.votes = *weight > 0.0;
@@ -91,7 +96,7 @@ impl Builder<'_> {
             }
         }
         panel.fusion.rule = match fit.method {
-            Method::WeightedMean => Rule::WeightedMean,
+            Method::WeightedMean | Method::Adaptive => Rule::WeightedMean,
             Method::Maximum | Method::Cascade => Rule::Maximum,
             Method::Single | Method::Mean | Method::Stacking => Rule::Mean,
         };
@@ -104,7 +109,8 @@ impl Builder<'_> {
         if let Some(first) = student_first {
             self.put_first(panel, first)?;
         }
-        panel.fit = Some(Fitted { sha256: sha256.to_owned(), stacking: fit.stacking.clone(), student_first });
+        let (stacking, adaptive) = (fit.stacking.clone(), fit.adaptive.clone());
+        panel.fit = Some(Fitted { sha256: sha256.to_owned(), stacking, adaptive, student_first });
         Ok(())
     }
 

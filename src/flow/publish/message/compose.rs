@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{AnswerMessage, FrameMessage, PartTimes, VERDICT, VerdictMessage, VoteMessage};
 use crate::clock::{self, Monotonic, milliseconds};
 use crate::flow::plan::{ModelIndex, Plan};
-use crate::flow::verdict::{Decision, Reason, Verdict, Vote};
+use crate::flow::verdict::{Decision, FrameQuality, Reason, Verdict, Vote};
 use crate::flow::{Answer, Part, WalkEnd, Walked};
 use crate::name::Name;
 
@@ -55,6 +55,7 @@ pub fn compose(walked: &Walked, verdict: &Verdict, origin: &Origin, judged: Stam
         score: verdict.score,
         thresholds: verdict.thresholds,
         fused: verdict.fused.clone(),
+        quality: verdict.quality.clone(),
         detections: verdict.detections.clone(),
         votes: verdict.votes.iter().map(|vote| vote_message(vote, walked, plan)).collect(),
         gates: walked.gates.iter().map(|answer| answer_message(answer, plan)).collect(),
@@ -71,7 +72,7 @@ pub fn compose(walked: &Walked, verdict: &Verdict, origin: &Origin, judged: Stam
             infer: milliseconds(judged.at.since(part.joined)),
             total: milliseconds(judged.at.since(part.captured)),
         }),
-        degraded: degraded(walked, plan),
+        degraded: degraded(walked, plan).into_iter().chain(verdict.quality.iter().filter_map(beyond)).collect(),
         ..bare(origin, origin.run.as_str(), part.id.as_str(), verdict.decision, verdict.reasons.clone(), judged)
     }
 }
@@ -112,6 +113,7 @@ fn bare(
         reasons,
         thresholds: None,
         fused: Vec::new(),
+        quality: Vec::new(),
         detections: Vec::new(),
         votes: Vec::new(),
         gates: Vec::new(),
@@ -191,6 +193,15 @@ fn no_answer(model: ModelIndex, camera: Option<Name>, plan: &Plan) -> AnswerMess
         placement: None,
         milliseconds: crate::flow::StageTimes::default(),
     }
+}
+
+/// One sentence for a frame that was taken worse, or otherwise, than any the fit has seen.
+fn beyond(FrameQuality { camera, beyond, .. }: &FrameQuality) -> Option<String> {
+    let named: Vec<&str> = beyond.iter().map(|feature| feature.as_str()).collect();
+    (!named.is_empty()).then(|| {
+        let named = named.join(", ");
+        format!("camera {camera}: {named} of its frame lie beyond what the fit has seen, the weights are those at its border")
+    })
 }
 
 /// One sentence for a rung below the heaviest, for each fallback and each answer that is missing.

@@ -72,11 +72,33 @@ fn a_single_bright_pixel_has_the_sharpness_of_its_kernel() {
     let dot = image(5, 5, PixelFormat::Grey8, &seed);
     // The Laplacian is -40 once, 10 four times and 0 four times: mean 0, mean square 2000 / 9.
     assert!((sharpness(&dot) - 2000.0 / 9.0).abs() < 1e-9);
+    // The kernel of the noise answers 40 once, 20 four times and 10 four times: 160 over 9 pixels.
+    let want = (std::f64::consts::PI / 2.0).sqrt() * 160.0 / 54.0;
+    assert!((quality(&dot).noise - want).abs() < 1e-9);
+    // All of it but the dot is black.
+    assert!((quality(&dot).clipped - 0.96).abs() < 1e-12);
+}
+
+#[test]
+fn the_noise_that_was_drawn_is_found_again_and_a_slope_is_none() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let noisy: Vec<u8> = (0..200 * 200)
+        .map(|_| {
+            let normal = (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 38 to 218")]
+            let level = (128.0 + 15.0 * normal).round() as u8;
+            level
+        })
+        .collect();
+    let found = quality(&image(200, 200, PixelFormat::Grey8, &noisy)).noise;
+    assert!((found - 15.0).abs() < 0.3, "{found}");
+    let slope: Vec<u8> = (0..100).flat_map(|_| 0..100).collect();
+    assert!(quality(&image(100, 100, PixelFormat::Grey8, &slope)).noise < 1e-9);
 }
 
 proptest! {
     #[test]
-    fn both_are_as_defined_and_within_bounds(
+    fn all_are_as_defined_and_within_bounds(
         width in 1_u32..12,
         height in 1_u32..12,
         pick in 0_usize..4,
@@ -88,5 +110,7 @@ proptest! {
         prop_assert!((0.0..=1020.0_f64.powi(2)).contains(&sharp));
         prop_assert!((bright - naive_brightness(&image)).abs() < 1e-9);
         prop_assert!((sharp - naive_sharpness(&image)).abs() < 1e-6 * (1.0 + sharp));
+        let Quality { clipped, noise, .. } = quality(&image);
+        prop_assert!((0.0..=1.0).contains(&clipped) && noise.is_finite() && noise >= 0.0);
     }
 }
