@@ -281,7 +281,7 @@ def out_of_memory(scene):
         f"mkdir -p /etc/kenpin/conf.d && printf '{child}' >/etc/kenpin/conf.d/eater.toml && systemctl restart kenpin", "a restart", 240
     )
     process = scene.active()
-    killed = scene.wait("journalctl -k -o cat --no-pager | grep -i 'Killed process' | tail -n 1", "the kernel to kill it", 180)
+    killed = scene.wait("journalctl -k -o cat --no-pager | grep -i 'Killed process' | tail -n 1 | grep .", "the kernel to kill it", 180)
     want("(tail)" in killed, "the child to be killed", killed)
     scene.more(4, 180)
     want(scene.active() == process, "the daemon to live on", scene.standing())
