@@ -274,18 +274,23 @@ def reload_bad(scene):
 def out_of_memory(scene):
     """A child of the daemon eats the memory of the service: it alone is killed."""
     child = (
-        '[cameras.eater]\\nkind = "pipe"\\ncommand = ["/usr/bin/tail", "/dev/zero"]\\nexpected = false\\n'
+        '[cameras.eater]\\nkind = "pipe"\\ncommand = ["/usr/bin/tail", "/dev/zero"]\\nexpected = false\\nsilence_ms = 300000\\n'
         'raw = { format = "grey", width = 16, height = 16 }\\n'
     )
     scene.run(
-        f"mkdir -p /etc/kenpin/conf.d && printf '{child}' >/etc/kenpin/conf.d/eater.toml && systemctl restart kenpin", "a restart", 240
-    )
+        f"mkdir -p /etc/kenpin/conf.d && printf '{child}' >/etc/kenpin/conf.d/eater.toml"
+        " && printf '[Service]\\nMemoryHigh=infinity\\nMemoryMax=300M\\n' >/etc/systemd/system/kenpin.service.d/eater.conf"
+        " && systemctl daemon-reload && systemctl restart kenpin", "a restart", 240
+    )  # fmt: skip
     process = scene.active()
     killed = scene.wait("journalctl -k -o cat --no-pager | grep -i 'Killed process' | tail -n 1 | grep .", "the kernel to kill it", 180)
     want("(tail)" in killed, "the child to be killed", killed)
     scene.more(4, 180)
     want(scene.active() == process, "the daemon to live on", scene.standing())
-    scene.run("rm -r /etc/kenpin/conf.d && systemctl restart kenpin", "a restart", 240)
+    scene.run(
+        "rm -r /etc/kenpin/conf.d /etc/systemd/system/kenpin.service.d/eater.conf"
+        " && systemctl daemon-reload && systemctl restart kenpin", "a restart", 240
+    )  # fmt: skip
     scene.active()
     scene.more(4, 180)
     return f"{killed[:120]}; the daemon lived on, same process, judging"
