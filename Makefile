@@ -11,7 +11,7 @@ RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fa
 .PHONY: help demo demo-heat demo-tract test test-systemd test-tract test-tensorrt soak bench profile test-recipe lint features models models-full arm64 deb deb-arm64 vm-test clean
 
 help: ## what each command does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## inspect the 656 ELPV test cells end to end and print the table
 	@cross/setup demo

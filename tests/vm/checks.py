@@ -2,8 +2,6 @@
 import json
 import time
 
-from machine import Gone
-
 # Shorter than the unit's minute, so that the test need not wait that long; longer than a model's run under emulation.
 WATCHDOG_S = 20
 PID = "systemctl show -p MainPID --value kenpin"
@@ -143,11 +141,11 @@ def frames_ordered(scene):
         want(verdict["route"] == [{"mono": "mono"}.get(kind, "other")], f"the route of a part of type {kind}", verdict["route"])
         want(verdict["verdict"] in ("pass", "reject") and not verdict["degraded"], "a judgement, not degraded", verdict["reasons"])
     providers = {vote["placement"]["provider"] + " " + vote["placement"]["version"] for v in verdicts for vote in v["votes"]}
-    took = sorted(verdict["milliseconds"]["total"] for verdict in verdicts)
+    took = sorted(verdict["milliseconds"]["infer"] for verdict in verdicts)
     return (
         f"{len(verdicts)} parts, each with a frame of both cameras, numbers rising ({frames(verdicts, 'top')[0]} to "
         f"{frames(verdicts, 'top')[-1]} on top); routes by the broker's readings; ONNX Runtime {', '.join(providers)}; "
-        f"{took[len(took) // 2]:.0f} ms from capture to verdict (median, emulated)"
+        f"{took[len(took) // 2]:.0f} ms in the models' hands (median, emulated)"
     )
 
 
@@ -186,29 +184,28 @@ def killed(scene):
     scene.wait(f'[ "$({PID})" != {process} ] && systemctl is-active -q kenpin', "another process", 120)
     scene.more(4, 180)
     interrupted = sum(1 for v in scene.told() if any(reason.get("reason") == "interrupted" for reason in v["reasons"]))
-    return f"killed by SIGKILL, active and judging again; {interrupted} parts so far told as undecided: interrupted"
+    return f"killed by SIGKILL, active and judging again; {interrupted} parts so far undecided because interrupted"
+
+
+def without_and_again(scene, process):
+    """Waits until the log tells of a camera that is gone and of one that came back, and parts have both frames again."""
+    log = "journalctl -u kenpin -o cat --no-pager --since @$(cat /root/since) | grep -i 'camera side'"
+    gone = scene.wait(f"{log} | head -n 1 | grep .", "a line in the log about camera side", 90)
+    end = time.monotonic() + 150
+    seen = []
+    while not seen or not all(len(verdict["frames"]) == 2 for verdict in seen[-3:]):
+        want(time.monotonic() < end, "both cameras again within 150 s", scene.standing())
+        seen += scene.more(3)
+    want(scene.active() == process, "the same process", scene.standing())
+    alone = sum(1 for verdict in seen if len(verdict["frames"]) < 2)
+    return f"told in the log ({gone[:140]}); {alone} parts told with a frame missing; both cameras again, same process"
 
 
 def camera_disconnected(scene):
     """vivid plays an unplugged camera: every call answers ENODEV until all have let go of it."""
     process = scene.active()
-    scene.run("v4l2-ctl -d /dev/video1 -c disconnect=0", "vivid to disconnect")
-    end = time.monotonic() + 90
-    without = []
-    while not without:
-        want(time.monotonic() < end, "a part that is told without its second frame, or the camera back", scene.standing())
-        without = [v["seq"] for v in scene.more(1) if "side" not in [frame["camera"] for frame in v["frames"]]]
-        if scene.machine.run("journalctl -u kenpin -o cat --no-pager --since -60s | grep -qi 'camera side'"):
-            break
-    end = time.monotonic() + 120
-    while True:
-        recent = scene.more(3)
-        if all(len(v["frames"]) == 2 for v in recent):
-            break
-        want(time.monotonic() < end, "both cameras again", scene.standing())
-    want(scene.active() == process, "the same process", scene.standing())
-    log = scene.run("journalctl -u kenpin -o cat --no-pager --since -180s | grep -i 'camera side' | head -n 1", "a line in the log")
-    return f"told in the log ({log[:160]}), {len(without)} part judged without it, both cameras again, same process"
+    scene.run("date +%s >/root/since; v4l2-ctl -d /dev/video1 -c disconnect=1", "vivid to disconnect")
+    return without_and_again(scene, process)
 
 
 def cameras_unbound(scene):
@@ -216,20 +213,12 @@ def cameras_unbound(scene):
     process = scene.active()
     driver = "/sys/bus/platform/drivers/vivid"
     device = scene.run(f"ls {driver} | grep '^vivid\\.' | head -n 1", "vivid's device")
-    scene.run(f"echo {device} >{driver}/unbind", "vivid to be unbound", 60)
+    scene.run(f"date +%s >/root/since; echo {device} >{driver}/unbind", "vivid to be unbound", 60)
     want(not scene.machine.run("ls /dev/video0"), "no /dev/video0 any more")
-    without = [v for v in scene.more(3) if not v["frames"]] if False else []
-    scene.run("sleep 3", "some seconds without cameras")
+    scene.more(3)
     scene.run(f"echo {device} >{driver}/bind", "vivid to be bound", 60)
     names = scene.run("ls /dev/video*", "devices").split()
-    end = time.monotonic() + 120
-    while True:
-        recent = scene.more(3, 120)
-        if all(len(v["frames"]) == 2 for v in recent):
-            break
-        want(time.monotonic() < end, "both cameras again", scene.standing())
-    want(scene.active() == process, "the same process", scene.standing())
-    return f"{device} unbound and bound again as {' '.join(names)}; both cameras again, same process"
+    return f"{device} unbound, bound again as {' '.join(names)}; {without_and_again(scene, process)}"
 
 
 def broker_stopped(scene):
@@ -244,7 +233,6 @@ def broker_stopped(scene):
     scene.until_told(waiting, 120)
     seqs = [v["seq"] for v in scene.told()]
     want(set(range(1, waiting + 1)) <= set(seqs), "no seq to be missing", sorted(set(range(1, waiting + 1)) - set(seqs))[:20])
-    scene.wait("grep -q kenpin /share/told.tsv", "the log")
     want(scene.active() == process, "the same process", scene.standing())
     return f"broker stopped: verdicts {last + 1} to {waiting} waited in the journal and were told when it was back, same process"
 
@@ -264,7 +252,7 @@ def reload_good(scene):
         want(time.monotonic() < end, "verdicts by another plan", scene.standing())
         after = scene.more(2)
     other = [v for v in scene.more(4) if v["route"] == ["other"]]
-    want(other and all(v["thresholds"]["reject_from"] == 0.75 for v in other), "the new threshold", other[-1:])
+    want(other and all(v["thresholds"]["reject_from"] == 0.75 for v in other), "the new threshold in the verdicts", other[-1:])
     want(scene.active() == process, "the same process", scene.standing())
     return f"plan {plan(before)[:8]} became {plan(after)[:8]}, reject_from 0.75 in the verdicts, same process"
 
@@ -286,18 +274,23 @@ def reload_bad(scene):
 def out_of_memory(scene):
     """A child of the daemon eats the memory of the service: it alone is killed."""
     child = (
-        '[cameras.eater]\\nkind = "pipe"\\ncommand = ["/usr/bin/tail", "/dev/zero"]\\nexpected = false\\n'
+        '[cameras.eater]\\nkind = "pipe"\\ncommand = ["/usr/bin/tail", "/dev/zero"]\\nexpected = false\\nsilence_ms = 300000\\n'
         'raw = { format = "grey", width = 16, height = 16 }\\n'
     )
     scene.run(
-        f"mkdir -p /etc/kenpin/conf.d && printf '{child}' >/etc/kenpin/conf.d/eater.toml && systemctl restart kenpin", "a restart", 240
-    )
+        f"mkdir -p /etc/kenpin/conf.d && printf '{child}' >/etc/kenpin/conf.d/eater.toml"
+        " && printf '[Service]\\nMemoryHigh=infinity\\nMemoryMax=300M\\n' >/etc/systemd/system/kenpin.service.d/eater.conf"
+        " && systemctl daemon-reload && systemctl restart kenpin", "a restart", 240
+    )  # fmt: skip
     process = scene.active()
-    killed = scene.wait("journalctl -k -o cat --no-pager | grep -i 'Killed process' | tail -n 1", "the kernel to kill it", 180)
+    killed = scene.wait("journalctl -k -o cat --no-pager | grep -i 'Killed process' | tail -n 1 | grep .", "the kernel to kill it", 180)
     want("(tail)" in killed, "the child to be killed", killed)
     scene.more(4, 180)
     want(scene.active() == process, "the daemon to live on", scene.standing())
-    scene.run("rm -r /etc/kenpin/conf.d && systemctl restart kenpin", "a restart", 240)
+    scene.run(
+        "rm -r /etc/kenpin/conf.d /etc/systemd/system/kenpin.service.d/eater.conf"
+        " && systemctl daemon-reload && systemctl restart kenpin", "a restart", 240
+    )  # fmt: skip
     scene.active()
     scene.more(4, 180)
     return f"{killed[:120]}; the daemon lived on, same process, judging"
@@ -351,7 +344,8 @@ def nothing_lost(scene):
     scene.wait(f"a=$({COUNT}); sleep 4; [ $({COUNT}) = $a ]", "the last part", 60)
     seq = scene.journalled()
     scene.until_told(seq, 120)
-    scene.run(f"sqlite3 {JOURNAL} \".backup /root/journal.sqlite\" && cp /root/journal.sqlite /share/", "a copy of the journal", 60)
+    copy = f"runuser -u kenpin -- sqlite3 {JOURNAL} '.backup /tmp/journal.sqlite' && mv /tmp/journal.sqlite /share/"
+    scene.run(copy, "a copy of the journal", 60)
     return f"journal copied with {seq} verdicts"
 
 
