@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -122,7 +122,7 @@ pub(super) async fn broker(settings: &mut Settings) -> anyhow::Result<Option<Emb
     };
     #[cfg(feature = "broker")]
     {
-        let embedded = Embedded::start(*listen).await.map_err(|why| anyhow!(why))?;
+        let embedded = Embedded::start(*listen).await.map_err(anyhow::Error::msg)?;
         let address = embedded.local_addr;
         *listen = address;
         Ok(Some(EmbeddedBroker { embedded, address }))
