@@ -6,16 +6,14 @@
 Nothing was trained on these cells. `kenpin fit --adaptive` learns on one half of them, each picture as it is and corrupted, a
 mean, a weighted mean, adaptive weights and stacking; `kenpin eval --corrupt` judges the other half with each, as it is and
 corrupted in strengths that were not fitted to; then the other way round. What `kenpin fit --adaptive` takes when it may choose
-is told below the table. Prints a table and leaves target/adaptive/report.json; scores once computed are kept beside it. Exit code 1 when a half gave other counts of parts than it has. Standard library only.
+is told below the table. Prints a table and leaves target/adaptive/report.json; scores once computed are kept
+beside it. Exit code 1 when a half gave other counts of parts than it has. Standard library only.
 """
-import argparse
-import csv
 import json
-import os
-import pathlib
 import shutil
-import subprocess
 import sys
+
+from halves import program, root, run, write_halves
 
 PANEL = ["teacher", "student", "student-large"]
 FITS = {
@@ -44,12 +42,7 @@ folder = "fits"
 path = "state/journal.sqlite"
 """
 
-root = pathlib.Path(__file__).resolve().parent.parent
-parser = argparse.ArgumentParser(description="Measures adaptive weights on the ELPV test cells.")
-parser.add_argument("--kenpin", type=pathlib.Path, default=root / "target/release/kenpin", help="the program")
-kenpin = parser.parse_args().kenpin
-os.environ.setdefault("ORT_DYLIB_PATH", str(root / "target/setup/libonnxruntime.so"))
-
+kenpin = program("Measures adaptive weights on the ELPV test cells.")
 out = root / "target/adaptive"
 out.mkdir(parents=True, exist_ok=True)
 config = out / "kenpin.toml"
@@ -57,42 +50,18 @@ models = "\n".join(f'[models.{name}]\nfolder = "{root}/models/elpv-{name}"' for 
 config.write_text(CONFIG.format(models=models, members=", ".join(f'{{ model = "{name}" }}' for name in PANEL)))
 
 
-def write_halves():
-    """Every second test cell, and the others; the number of cells in each."""
-    data = root / "target/setup/elpv/elpv_dataset/data"
-    lines = (line.split() for line in (data / "labels.csv").read_text().splitlines())
-    defective = {pathlib.Path(path).stem: float(probability) > 0.5 for path, probability, _ in lines}
-    cells = (root / "models/elpv/test.txt").read_text().split()
-    halves = {"first": cells[0::2], "second": cells[1::2]}
-    for name, half in halves.items():
-        with (out / f"{name}.csv").open("w") as file:
-            rows = csv.writer(file)
-            rows.writerow(["image", "truth"])
-            for cell in half:
-                rows.writerow([data / "images" / f"{cell}.png", "defective" if defective[cell] else "good"])
-    return {name: len(half) for name, half in halves.items()}
-
-
-def run(*words):
-    """What `kenpin` printed as JSON."""
-    done = subprocess.run([kenpin, *map(str, words), "--json"], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"kenpin {' '.join(map(str, words))} ended with {done.returncode}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
-
-
 def learned(half, options):
     """Fits the panel on one half, anew; the fit."""
     shutil.rmtree(out / "fits", ignore_errors=True)
-    return run("fit", config, out / f"{half}.csv", "--state", out / "state", "--force", *options)["fit"]
+    return run(kenpin, "fit", config, out / f"{half}.csv", "--state", out / "state", "--force", *options)["fit"]
 
 
 def judged(half, taken):
     """The figures of one half by the fit that lies there."""
-    return run("eval", config, out / f"{half}.csv", *([f"--corrupt={taken}"] if taken else []))
+    return run(kenpin, "eval", config, out / f"{half}.csv", *([f"--corrupt={taken}"] if taken else []))
 
 
-halves = write_halves()
+halves = write_halves(out)
 cases, chosen = [], []
 for shown, other in (("second", "first"), ("first", "second")):
     free = learned(other, ["--adaptive"])

@@ -8,14 +8,11 @@ cascade, of the teacher alone and of the student alone; `kenpin eval` judges the
 round. Prints a table and leaves target/cascade/report.json. Exit code 1 when a half gave other counts of parts than it has.
 Standard library only.
 """
-import argparse
-import csv
 import json
-import os
-import pathlib
 import shutil
-import subprocess
 import sys
+
+from halves import program, root, run, write_halves
 
 LOSS_BOUND = 0.03
 
@@ -48,41 +45,12 @@ folder = "fits"
 path = "state/journal.sqlite"
 """
 
-root = pathlib.Path(__file__).resolve().parent.parent
-parser = argparse.ArgumentParser(description="Measures a cascade on the ELPV test cells.")
-parser.add_argument("--kenpin", type=pathlib.Path, default=root / "target/release/kenpin", help="the program")
-kenpin = parser.parse_args().kenpin
-os.environ.setdefault("ORT_DYLIB_PATH", str(root / "target/setup/libonnxruntime.so"))
-
+kenpin = program("Measures a cascade on the ELPV test cells.")
 out = root / "target/cascade"
 shutil.rmtree(out, ignore_errors=True)
 out.mkdir(parents=True)
 config = out / "kenpin.toml"
 config.write_text(CONFIG.format(models=root / "models"))
-
-
-def write_halves():
-    """Every second test cell, and the others; the number of cells in each."""
-    data = root / "target/setup/elpv/elpv_dataset/data"
-    lines = (line.split() for line in (data / "labels.csv").read_text().splitlines())
-    defective = {pathlib.Path(path).stem: float(probability) > 0.5 for path, probability, _ in lines}
-    cells = (root / "models/elpv/test.txt").read_text().split()
-    halves = {"first": cells[0::2], "second": cells[1::2]}
-    for name, half in halves.items():
-        with (out / f"{name}.csv").open("w") as file:
-            rows = csv.writer(file)
-            rows.writerow(["image", "truth"])
-            for cell in half:
-                rows.writerow([data / "images" / f"{cell}.png", "defective" if defective[cell] else "good"])
-    return {name: len(half) for name, half in halves.items()}
-
-
-def run(*words):
-    """What `kenpin` printed as JSON."""
-    done = subprocess.run([kenpin, *map(str, words), "--json"], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"kenpin {' '.join(map(str, words))} ended with {done.returncode}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
 
 
 def learned(half):
@@ -91,12 +59,12 @@ def learned(half):
     options = ["--state", out / "state", "--force"]
     cascade = ["--cascade", "student,teacher", "--loss-bound", LOSS_BOUND]
     for rung, more in {"cascade": cascade, "teacher": [], "student": []}.items():
-        run("fit", config, out / f"{half}.csv", "--rung", rung, *more, *options)
+        run(kenpin, "fit", config, out / f"{half}.csv", "--rung", rung, *more, *options)
 
 
 def judged(half, rung):
     """The figures of one half on one rung, by the fits that lie there."""
-    told = run("eval", config, out / f"{half}.csv", "--rung", rung)
+    told = run(kenpin, "eval", config, out / f"{half}.csv", "--rung", rung)
     woken = told["members"].get("elpv-teacher", {}).get("parts", 0)
     return {
         "learned_on": "second" if half == "first" else "first",
@@ -111,7 +79,7 @@ def judged(half, rung):
     }
 
 
-halves = write_halves()
+halves = write_halves(out)
 cases = []
 for shown, other in (("second", "first"), ("first", "second")):
     learned(other)
