@@ -28,6 +28,9 @@ use crate::telemetry::Event;
 /// Looks without a temperature after which the board is searched for anew.
 const SEARCH_EVERY: u32 = 10;
 
+/// Looks after which the board is searched for anew in any case: a driver may have come late.
+const SEARCH_ANYWAY: u32 = 60;
+
 /// What governs a line.
 pub(super) struct Governor {
     root: PathBuf,
@@ -41,6 +44,8 @@ pub(super) struct Governor {
     /// When it looked last, since it began.
     looked: Option<Duration>,
     blind_looks: u32,
+    /// Looks since the board was last searched for.
+    looks: u32,
     /// The kinds of alarms that stand: each is told when it comes, not each second.
     alarms: HashSet<Discriminant<Alarm>>,
     desk: Arc<Desk>,
@@ -66,6 +71,7 @@ impl Governor {
             began: Instant::now(),
             looked: None,
             blind_looks: 0,
+            looks: 0,
             alarms: HashSet::new(),
             desk: Arc::clone(desk),
             rung,
@@ -128,8 +134,9 @@ impl Governor {
     fn look(&mut self, now: Duration) {
         let readings = self.sensors.read();
         self.blind_looks = if readings.is_blind() { self.blind_looks + 1 } else { 0 };
-        if self.blind_looks >= SEARCH_EVERY {
-            (self.sensors, self.blind_looks) = (Sensors::find(&self.root), 0);
+        self.looks += 1;
+        if self.blind_looks >= SEARCH_EVERY || self.looks >= SEARCH_ANYWAY {
+            (self.sensors, self.blind_looks, self.looks) = (Sensors::find(&self.root), 0, 0);
         }
         let seconds = now.saturating_sub(self.looked.replace(now).unwrap_or(now)).as_secs_f64();
         let load = self.desk.pace.load(self.ladder.rung(self.state.rung()), self.state.rung(), seconds);

@@ -63,21 +63,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     anyhow::ensure!(args.root.is_dir(), "--root is {}, want a folder", args.root.display());
     let board = Board::read(&args.root).context("the machine has no name")?;
-    let mut sensors = Sensors::find(&args.root);
+    let look = || Report::read(&board, &Sensors::find(&args.root), Timestamp::now());
     let Some(every) = args.watch else {
-        let report = Report::read(&board, &sensors, Timestamp::now());
+        let report = look();
         let text = if args.json { serde_json::to_string_pretty(&report)? } else { table::full(&report) };
         super::say(text)?;
         return Ok(ExitCode::SUCCESS);
     };
     let redraws = std::io::stdout().is_terminal();
     loop {
-        let mut report = Report::read(&board, &sensors, Timestamp::now());
-        if report.readings.is_blind() {
-            // Devices may have got new numbers.
-            sensors = Sensors::find(&args.root);
-            report = Report::read(&board, &sensors, Timestamp::now());
-        }
+        // Found anew each time: devices may have got new numbers, or come late.
+        let report = look();
         let text = match (args.json, redraws) {
             (true, _) => serde_json::to_string(&report)?,
             (false, true) => redrawn(&table::full(&report)),
