@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -30,6 +31,17 @@ pub(super) struct Seen {
     pub(super) governed: Vec<Vec<u8>>,
     /// Where the broker listened.
     pub(super) broker: SocketAddr,
+}
+
+/// Messages as what they say.
+pub(super) fn parsed<T: DeserializeOwned>(messages: &[Vec<u8>]) -> anyhow::Result<Vec<T>> {
+    let parsed = |bytes: &Vec<u8>| serde_json::from_slice(bytes).context("a message cannot be read back");
+    messages.iter().map(parsed).collect()
+}
+
+/// Messages as they came, one a line.
+pub(super) fn lines(messages: &[Vec<u8>]) -> Vec<u8> {
+    messages.iter().flat_map(|message| message.iter().copied().chain([b'\n'])).collect()
 }
 
 /// A daemon that is ready for its first part, and a subscriber that hears it.

@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use super::Args;
 use super::cells::{Cell, write};
-use super::inspection::Seen;
+use super::inspection::{Seen, lines, parsed};
 use super::stage::Stage;
 use crate::cli::table::{Agreement, Judged};
 use crate::cli::{FINDINGS, say};
@@ -54,19 +53,12 @@ struct Gate {
 
 /// Writes the files, prints the table.
 pub(super) fn tell(stage: &Stage, seen: &Seen, args: &Args) -> anyhow::Result<ExitCode> {
-    let messages = parse(&seen.verdicts)?;
+    let messages: Vec<VerdictMessage> = parsed(&seen.verdicts)?;
     let report = report(stage, &messages);
-    let mut lines = seen.verdicts.join(&b'\n');
-    lines.push(b'\n');
-    write(&args.out.join("verdicts.jsonl"), &lines)?;
+    write(&args.out.join("verdicts.jsonl"), lines(&seen.verdicts))?;
     write(&args.out.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
     say(text(&report, seen, args))?;
     Ok(if report.lost == 0 && report.duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
-}
-
-fn parse(messages: &[Vec<u8>]) -> anyhow::Result<Vec<VerdictMessage>> {
-    let parse = |bytes: &Vec<u8>| serde_json::from_slice(bytes).context("a verdict message cannot be read back");
-    messages.iter().map(parse).collect()
 }
 
 fn report(stage: &Stage, messages: &[VerdictMessage]) -> Report {

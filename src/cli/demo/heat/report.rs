@@ -8,10 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, ensure};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::cli::demo::cells::{Cell, write};
-use crate::cli::demo::inspection::Seen;
+use crate::cli::demo::inspection::{Seen, lines, parsed};
 use crate::cli::{FINDINGS, say};
 use crate::flow::publish::message::{GovernorMessage, VerdictMessage};
 use crate::flow::verdict::Decision;
@@ -78,8 +77,8 @@ struct Switch {
 
 /// Writes the files, prints the tables.
 pub(super) fn tell(cells: &[Cell], seen: &Seen, out: &Path) -> anyhow::Result<ExitCode> {
-    let governed: Vec<GovernorMessage> = parse(&seen.governed)?;
-    let report = report(cells, parse(&seen.verdicts)?, &governed)?;
+    let governed: Vec<GovernorMessage> = parsed(&seen.governed)?;
+    let report = report(cells, parsed(&seen.verdicts)?, &governed)?;
     write(&out.join("verdicts.jsonl"), lines(&seen.verdicts))?;
     write(&out.join("governor.jsonl"), lines(&seen.governed))?;
     write(&out.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
@@ -96,15 +95,6 @@ pub(super) fn tell(cells: &[Cell], seen: &Seen, out: &Path) -> anyhow::Result<Ex
     ))?;
     let whole = *lost == 0 && *duplicates == 0 && !switches.is_empty();
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
-}
-
-fn parse<T: DeserializeOwned>(messages: &[Vec<u8>]) -> anyhow::Result<Vec<T>> {
-    let parse = |bytes: &Vec<u8>| serde_json::from_slice(bytes).context("a message cannot be read back");
-    messages.iter().map(parse).collect()
-}
-
-fn lines(messages: &[Vec<u8>]) -> Vec<u8> {
-    messages.iter().flat_map(|message| message.iter().copied().chain([b'\n'])).collect()
 }
 
 /// A verdict with what is asked of it here.
