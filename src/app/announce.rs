@@ -46,7 +46,7 @@ pub(super) fn commands(
 ) -> Option<impl Future<Output = ()> + use<>> {
     let (mqtt, reloader) = (settings.mqtt.as_ref()?, reloader?);
     let address = Address::new(mqtt, &settings.device, "commands");
-    let obey = move |verb: &str| {
+    let obey = move |verb: &str, _: &[u8]| {
         let reloader = reloader.clone();
         (verb == "reload").then(|| async move { reloader.reload().await }.boxed())
     };

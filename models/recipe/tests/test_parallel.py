@@ -1,7 +1,9 @@
 """Training on two processes equals training on one: losses, learning rates, weights and their mean.
 
 Tolerances are relative, over all 20 steps. Sums taken in another order leave about 1e-16 in double and
-1e-7 in single precision, which AdamW makes larger, as it divides small gradients by their own size.
+1e-7 in single precision, which AdamW makes larger, as it divides small gradients by their own size: by how much
+depends on the processor (1.6e-3 of single weights were seen). Double precision shows that the sums are the right ones,
+single only that they are taken in it; a planted mistake moves weights by more than either tolerance.
 """
 
 import os
@@ -21,7 +23,7 @@ from kenpin_recipe import networks, parallel, schedule, stages
 from kenpin_recipe.experiment import ExperimentError
 from kenpin_recipe.places import RECIPE
 
-TOLERANCE = {torch.float64: (1e-9, 1e-7), torch.float32: (1e-4, 1e-3)}  # of losses and rates, of weights
+TOLERANCE = {torch.float64: (1e-9, 1e-7), torch.float32: (1e-4, 1e-2)}  # of losses and rates, of weights
 PROCESSES = 2
 
 
@@ -65,6 +67,8 @@ class TwoProcesses(unittest.TestCase):
         for name, other in others.items():
             with self.subTest(name):
                 self.assertGreater(difference(other["losses"], good["losses"]), 1e4 * tolerance)
+                moved = weight_difference(other["weights"], good["weights"])
+                self.assertGreater(moved, TOLERANCE[torch.float32][1], f"weights moved by {moved}")
 
     def test_resumed_half_way(self):
         for kind in ("data", "model", "pipeline"):

@@ -13,8 +13,9 @@ use super::wire::{Address, Message, Subscription};
 use crate::flow::retry::{Retry, draw};
 use crate::name::Name;
 
-/// What carries out a verb: what came of it, or why it was refused, in one sentence. `None` for a verb it does not know.
-pub type Obey = Box<dyn Fn(&str) -> Option<BoxFuture<'static, Result<String, String>>> + Send + Sync>;
+/// What carries out a verb with what the message says: what came of it, or why it was refused, in one sentence. `None` for a
+/// verb it does not know.
+pub type Obey = Box<dyn Fn(&str, &[u8]) -> Option<BoxFuture<'static, Result<String, String>>> + Send + Sync>;
 
 /// Listens for the commands to `device` over any number of connections, until `stop`.
 pub async fn serve(address: Address, device: Name, obey: Obey, retry: Retry, stop: CancellationToken) {
@@ -58,7 +59,7 @@ async fn hear(address: &Address, device: &Name, topics: &Topics, obey: &Obey, fa
 /// Carries out one command.
 async fn carry_out(message: &Message, device: &Name, topics: &Topics, obey: &Obey) -> ReplyMessage {
     let command = topics.verb(&message.topic).unwrap_or_default().to_owned();
-    let done = match obey(&command) {
+    let done = match obey(&command, &message.payload) {
         Some(done) => done.await,
         None => Err(format!("there is no command {command:?}")),
     };
