@@ -128,6 +128,42 @@ def service_active(scene):
     return f"ready {seconds:.0f} s after systemctl enable --now; {shown}; user {user}"
 
 
+def examined(scene):
+    """What `kenpin doctor` finds, by the name of the check."""
+    answer = scene.machine.run("kenpin doctor --json /etc/kenpin/kenpin.toml", 120)
+    want(answer.code in (0, 1), "exit code 0 or 1 of kenpin doctor", answer)
+    found = {}
+    for finding in json.loads(answer.out)["findings"]:
+        found.setdefault(finding["check"], []).append(finding)
+    return found
+
+
+def doctor(scene):
+    """Nothing fails on a sound machine; each planted fault is found, and the command that doctor prints mends it."""
+    well = examined(scene)
+    failed = [finding["found"] for findings in well.values() for finding in findings if finding["severity"] == "fail"]
+    want(not failed, "no failure on a sound machine", failed)
+    sound = ("onnxruntime", "cameras", "access", "broker", "config", "service")
+    for name in sound:
+        want([finding["severity"] for finding in well.get(name, [])] == ["ok"], f"{name} to be ok", well.get(name))
+    library = "/usr/local/lib/libonnxruntime.so"
+    scene.run(f"systemctl stop mosquitto && gpasswd -d kenpin video && mv {library} /root/", "three faults to be planted")
+    ill = examined(scene)
+    broken = {name: finding for name in sound for finding in ill[name] if finding["severity"] in ("warn", "fail")}
+    want({"onnxruntime", "access", "broker"} <= set(broken), "all three faults to be found", list(broken))
+    want("/dev/video0" in broken["access"]["found"], "the cameras that may not be opened", broken["access"])
+    scene.run(f"mv /root/{library.rsplit('/', 1)[1]} {library}", "the library to be back")
+    for name in ("access", "broker"):
+        scene.run(f'sudo() {{ "$@"; }}; {broken[name]["mend"]}', f"the command for {name} to succeed", 240)
+    scene.active()
+    after = examined(scene)
+    for name in sound:
+        want([finding["severity"] for finding in after[name]] == ["ok"], f"{name} to be ok again", after[name])
+    told = "; ".join(f"{name}: {broken[name]['found']}" for name in ("onnxruntime", "access", "broker"))
+    warned = sorted({name for name, findings in well.items() if any(f["severity"] == "warn" for f in findings)})
+    return f"sound but for warnings about {', '.join(warned) or 'nothing'}; planted and found: {told[:300]}; mended by its own commands"
+
+
 def frames_ordered(scene):
     """Both cameras, every part, in order, with what the line said of it."""
     scene.run("systemctl start vmtest-line", "the line to start")
@@ -367,6 +403,6 @@ def purged(scene):
 # Without these there is nothing to check.
 ESSENTIAL = {package_installed, service_active, frames_ordered}
 CHECKS = [
-    package_installed, example_refused, service_active, frames_ordered, verdicts_received, watchdog, killed, camera_disconnected,
+    package_installed, example_refused, service_active, doctor, frames_ordered, verdicts_received, watchdog, killed, camera_disconnected,
     cameras_unbound, broker_stopped, reload_good, reload_bad, out_of_memory, power_cut, upgraded, nothing_lost, purged,
 ]  # fmt: skip
