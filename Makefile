@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-heat demo-tract test test-systemd test-tract test-tensorrt soak bench profile test-recipe lint features models models-full arm64 deb deb-arm64 vm-test clean
+.PHONY: help demo demo-heat learn demo-tract test test-systemd test-tract test-tensorrt soak bench profile test-recipe lint features models models-full arm64 deb deb-arm64 vm-test clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ demo-heat: ## the same cells on a made-up board that grows hot and cools down: r
 	@cross/setup demo
 	cargo build --release --locked $(FEATURES)
 	target/release/kenpin demo heat $(DEMO)
+
+learn: ## what fusion learns from the ELPV cells, and how often its bounds on escapes are exceeded, in target/learn
+	@cross/setup demo
+	cargo build --release --locked $(FEATURES)
+	tests/learn.py $(LEARN)
 
 demo-tract: ## the same with libonnxruntime taken away: tract serves, and every verdict says so
 	@cross/setup demo

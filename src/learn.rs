@@ -11,6 +11,7 @@ pub mod gate;
 pub mod metrics;
 mod newton;
 pub mod panel;
+pub mod rehearsal;
 pub mod risk;
 pub mod scored;
 pub mod stack;

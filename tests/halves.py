@@ -1,4 +1,4 @@
-"""The ELPV test cells in two halves, and `kenpin` at work on them: what cascade.py and adaptive.py share."""
+"""The ELPV cells as labelled sets, and `kenpin` at work on them: what cascade.py, adaptive.py and learn.py share."""
 import argparse
 import csv
 import json
@@ -10,27 +10,37 @@ import sys
 root = pathlib.Path(__file__).resolve().parent.parent
 
 
-def program(description):
-    """The program that the command line names; its library is found."""
+def options(description):
+    """What reads the command line: it knows --kenpin, and the program finds its library."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--kenpin", type=pathlib.Path, default=root / "target/release/kenpin", help="the program")
     os.environ.setdefault("ORT_DYLIB_PATH", str(root / "target/setup/libonnxruntime.so"))
-    return parser.parse_args().kenpin
+    return parser
+
+
+def program(description):
+    """The program that the command line names."""
+    return options(description).parse_args().kenpin
+
+
+def cells(path, names):
+    """Writes a labelled list of these cells."""
+    data = root / "target/setup/elpv/elpv_dataset/data"
+    lines = (line.split() for line in (data / "labels.csv").read_text().splitlines())
+    defective = {pathlib.Path(path).stem: float(probability) > 0.5 for path, probability, _ in lines}
+    with path.open("w") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "truth"])
+        for cell in names:
+            rows.writerow([data / "images" / f"{cell}.png", "defective" if defective[cell] else "good"])
 
 
 def write_halves(out):
     """Writes every second test cell to out/first.csv, the others to out/second.csv; the number of cells in each."""
-    data = root / "target/setup/elpv/elpv_dataset/data"
-    lines = (line.split() for line in (data / "labels.csv").read_text().splitlines())
-    defective = {pathlib.Path(path).stem: float(probability) > 0.5 for path, probability, _ in lines}
-    cells = (root / "models/elpv/test.txt").read_text().split()
-    halves = {"first": cells[0::2], "second": cells[1::2]}
+    held_out = (root / "models/elpv/test.txt").read_text().split()
+    halves = {"first": held_out[0::2], "second": held_out[1::2]}
     for name, half in halves.items():
-        with (out / f"{name}.csv").open("w") as file:
-            rows = csv.writer(file)
-            rows.writerow(["image", "truth"])
-            for cell in half:
-                rows.writerow([data / "images" / f"{cell}.png", "defective" if defective[cell] else "good"])
+        cells(out / f"{name}.csv", half)
     return {name: len(half) for name, half in halves.items()}
 
 

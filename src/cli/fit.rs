@@ -4,6 +4,7 @@ mod gather;
 mod leak;
 mod out;
 mod plot;
+mod rehearsal;
 mod scores;
 
 use std::path::{Path, PathBuf};
@@ -112,6 +113,11 @@ pub(super) struct Args {
     /// The folder that gets the fit; that of `[fits]` in the config when not given, else `fits/` in the state directory.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Fit nothing, but split the labelled parts so often at random, promise --escape-bound by three quarters of them and see on the
+    /// last quarter whether it held, and how many parts stay undecided for it.
+    #[arg(long, value_name = "SPLITS", requires = "escape_bound", value_parser = clap::value_parser!(u32).range(1..=100_000),
+        conflicts_with_all = ["rollback", "plot", "force", "out"])]
+    rehearse: Option<u32>,
     /// Write the fit although the ensemble does not beat its best member.
     #[arg(long)]
     force: bool,
@@ -212,6 +218,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(refuse(&leak));
     }
     let gathered = gather(args, &settings, &bare, &plan, &seat, rung, &set)?;
+    if let Some((splits, bound)) = args.rehearse.zip(args.escape_bound) {
+        return rehearsal::run(args, splits as usize, bound, &gathered.parts);
+    }
     let fitted = match learn(args, &settings, &seat, &gathered.parts) {
         Ok(fitted) => fitted,
         Err(why) => return Ok(refuse(&why)),

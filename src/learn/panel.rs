@@ -135,14 +135,14 @@ fn refuse_twins(parts: &Parts) -> Result<(), String> {
 }
 
 /// Parts to fit to, and as many to test on.
-fn halves(parts: &Parts) -> Result<(Parts, Parts), String> {
+pub(super) fn halves(parts: &Parts) -> Result<(Parts, Parts), String> {
     let half = parts.folds(2)?;
     let of = |wanted: usize| -> Vec<usize> { (0..parts.len()).filter(|&place| half[place] == wanted).collect() };
     Ok((parts.at(&of(0)), parts.at(&of(1))))
 }
 
 /// What is promised, with what came of it on the tested parts.
-fn promise(aim: Aim, Thresholds { reject_from, pass_below }: Thresholds, tested: &Sample<'_>) -> Promise {
+pub(super) fn promise(aim: Aim, Thresholds { reject_from, pass_below }: Thresholds, tested: &Sample<'_>) -> Promise {
     let (escapes, confidence) = match aim {
         Aim::Cost(escape_cost) => return Promise::Cost { escape_cost },
         Aim::Bound { escapes, confidence } => (escapes, confidence),

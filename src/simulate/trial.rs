@@ -1,10 +1,8 @@
 //! Many shifts: every policy on the same drawn boards, and what became of them as distributions. All policies of a draw see
 //! the same board, the same arrivals and the same noise; the same seed gives the same figures on any number of threads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-
 use fastrand::Rng;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::board::Board;
@@ -44,30 +42,13 @@ impl Trial<'_> {
     /// each scenario the outcomes of each policy, in the order they were named.
     pub fn run(&self, scenarios: &[Scenario], policies: &[Kind], each: impl Fn() + Sync) -> Vec<Vec<Outcomes>> {
         let draws = self.draws as usize;
-        let (next, jobs) = (AtomicUsize::new(0), scenarios.len() * draws);
-        let done: Mutex<Vec<Option<Vec<Outcome>>>> = Mutex::new(vec![None; jobs]);
-        let work = || {
-            loop {
-                let job = next.fetch_add(1, Ordering::Relaxed);
-                let (Some(scenario), Ok(draw)) = (scenarios.get(job / draws.max(1)), u32::try_from(job % draws.max(1)))
-                else {
-                    return;
-                };
-                let outcomes = policies.iter().map(|kind| self.shift(scenario, draw, *kind, |_| ())).collect();
-                if let Some(place) = done.lock().unwrap_or_else(PoisonError::into_inner).get_mut(job) {
-                    *place = Some(outcomes);
-                }
-                each();
-            }
-        };
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(jobs.max(1));
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work);
-            }
+        let jobs = (0..scenarios.len() * draws).into_par_iter().filter_map(|job| {
+            let (scenario, draw) = (scenarios.get(job / draws)?, u32::try_from(job % draws).ok()?);
+            let outcomes = policies.iter().map(|kind| self.shift(scenario, draw, *kind, |_| ())).collect();
+            each();
+            Some(outcomes)
         });
-        let done: Vec<Vec<Outcome>> =
-            done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect();
+        let done: Vec<Vec<Outcome>> = jobs.collect();
         let of = |drawn: &[Vec<Outcome>]| {
             (0..policies.len())
                 .map(|policy| drawn.iter().filter_map(|outcomes| outcomes.get(policy).copied()).collect())
