@@ -8,7 +8,7 @@ FEATURES := --features broker
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 RUN_TESTS := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help demo demo-heat learn demo-tract test test-systemd test-tract test-tensorrt soak bench profile test-recipe lint features models models-full arm64 deb deb-arm64 vm-test clean
+.PHONY: help demo demo-heat learn demo-tract test test-systemd test-tract test-tensorrt soak bench profile test-recipe lint features models models-full arm64 deb deb-arm64 test-deb vm-test clean
 
 help: ## what each command does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,10 @@ deb-arm64: arm64 ## the Debian package for JetPack 5, 6 and 7, in target/deb
 deb: ## the Debian package for x86_64, in target/deb
 	cross/build amd64
 	$(call deb,amd64,x86_64)
+
+test-deb: deb ## the x86_64 package on a Debian 12 in a folder: inspected, installed, purged, nothing left
+	@cross/setup deb-test
+	tests/deb.sh
 
 vm-test: deb-arm64 ## an arm64 machine in QEMU with systemd, two cameras and a broker: install, break, cut off, upgrade, purge
 	@cross/setup vm

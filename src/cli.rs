@@ -10,6 +10,7 @@ mod doctor;
 mod engines;
 mod eval;
 mod fit;
+mod gauge;
 mod labelled;
 mod line;
 mod log;
@@ -53,6 +54,7 @@ enum Command {
     Check(check::Args),
     Eval(eval::Args),
     Fit(fit::Args),
+    Gauge(gauge::Args),
     Bench(bench::Args),
     Models(models::Args),
     Board(board::Args),
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::Gauge(args) => gauge::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),

@@ -8,6 +8,7 @@ pub mod curves;
 pub mod ensemble;
 pub mod folds;
 pub mod gate;
+pub mod gauge;
 pub mod metrics;
 mod newton;
 pub mod panel;

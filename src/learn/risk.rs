@@ -4,13 +4,26 @@
 //! chance that any cleared one breaks the bound below the level of one test: fixed-sequence testing as in A. Angelopoulos,
 //! S. Bates, E. Candès, M. Jordan and L. Lei, "Learn then test" (2021), section 3.
 
-use statrs::distribution::{Binomial, DiscreteCDF as _};
+use statrs::distribution::{Beta, Binomial, ContinuousCDF as _, DiscreteCDF as _};
 
 /// The chance of at most `events` among `parts`, where each has the chance `rate`, 0 to 1: the p value of "the rate is
 /// `rate` or more".
 #[must_use]
 pub fn at_most(events: u64, parts: u64, rate: f64) -> f64 {
     Binomial::new(rate.clamp(0.0, 1.0), parts).map_or(1.0, |binomial| binomial.cdf(events))
+}
+
+/// The exact interval of C. Clopper and E. Pearson (1934) for a share, where `events` of `parts` were seen, at `confidence`
+/// between 0 and 1, ends excluded. `None` without parts, or with more events than parts.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts of parts stay far below 2^53")]
+pub fn clopper_pearson(events: u64, parts: u64, confidence: f64) -> Option<(f64, f64)> {
+    let rest = parts.checked_sub(events)?;
+    let (tail, seen, others) = ((1.0 - confidence) / 2.0, events as f64, rest as f64);
+    let at = |a: f64, b: f64, share: f64| Beta::new(a, b).ok().map(|beta| beta.inverse_cdf(share));
+    let low = if events == 0 { Some(0.0) } else { at(seen, others + 1.0, tail) };
+    let high = if rest == 0 { Some(1.0) } else { at(seen + 1.0, others, 1.0 - tail) };
+    if parts == 0 { None } else { low.zip(high) }
 }
 
 /// The least number of parts with which a test at `confidence` can clear a rate of `bound`: none of them shows the event, and
@@ -65,6 +78,19 @@ mod tests {
         assert_eq!(parts_wanted(0.02, 0.95), 149);
         assert_eq!(parts_wanted(0.01, 0.99), 459);
         assert!(at_most(0, 299, 0.01) <= 0.05 && at_most(0, 298, 0.01) > 0.05);
+    }
+
+    #[test]
+    fn an_exact_interval_ends_where_the_binomial_leaves_its_tails() {
+        assert_eq!(clopper_pearson(0, 0, 0.95), None);
+        assert_eq!(clopper_pearson(3, 2, 0.95), None);
+        assert_eq!(clopper_pearson(0, 10, 0.95).unwrap().0, 0.0);
+        assert_eq!(clopper_pearson(10, 10, 0.95).unwrap().1, 1.0);
+        for (events, parts) in [(1, 10), (5, 10), (9, 10), (18, 20), (3, 500)] {
+            let (low, high) = clopper_pearson(events, parts, 0.95).unwrap();
+            assert!((at_most(events, parts, high) - 0.025).abs() < 1e-6, "{events} of {parts}: {high}");
+            assert!((1.0 - at_most(events - 1, parts, low) - 0.025).abs() < 1e-6, "{events} of {parts}: {low}");
+        }
     }
 
     proptest! {

@@ -14,6 +14,7 @@ mod engines;
 mod families;
 mod fit;
 mod frames;
+mod gauge;
 mod govern;
 mod house;
 mod import;
