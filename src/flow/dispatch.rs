@@ -25,7 +25,7 @@ use crate::clock::{Monotonic, Timers};
 use crate::config;
 use crate::flow::frames::FrameSource;
 use crate::flow::plan::choice::{looks_at_pixels, route};
-use crate::flow::plan::terms::Terms;
+use crate::flow::plan::terms::{InForce, Terms};
 use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Trigger, bound};
 use crate::name::Name;
 use crate::pulse::Beat;
@@ -56,8 +56,8 @@ pub struct Inlets {
 pub struct DispatchSettings {
     /// `[join]`.
     pub join: config::Join,
-    /// `[line]`.
-    pub line: config::Line,
+    /// `[line] recipe_key`: the key of a reading that names the part's recipe.
+    pub recipe_key: Option<String>,
     /// The cameras whose frame a part waits for.
     pub cameras: BTreeSet<Name>,
     /// The sensors whose reading a part waits for.
@@ -70,7 +70,7 @@ impl From<&config::Settings> for DispatchSettings {
         let sensors = settings.sensors.iter().filter(|(_, sensor)| sensor.expected);
         Self {
             join: settings.join.clone(),
-            line: settings.line.clone(),
+            recipe_key: settings.line.recipe_key.clone(),
             cameras: cameras.map(|(name, _)| name.clone()).collect(),
             sensors: sensors.map(|(name, _)| name.clone()).collect(),
         }
@@ -78,8 +78,8 @@ impl From<&config::Settings> for DispatchSettings {
 }
 
 /// Runs the stage until every camera has ended and every open part is closed, or until `stop`: then open parts are
-/// closed at once, with what has come, and sent on. Each part is judged by the plan that was in force when it was captured, on
-/// the rung that is in force when it is routed.
+/// closed at once, with what has come, and sent on. Each part is judged by the plan and made by the recipe that were in force
+/// when it was captured, on the rung that is in force when it is routed.
 pub async fn run(
     inlets: Inlets,
     settings: DispatchSettings,
@@ -91,8 +91,8 @@ pub async fn run(
 ) {
     let Inlets { frames, mut readings, triggers } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
-    let (clock, line, beat) = (Timers::start(), settings.line, telemetry.pulse().listen("dispatch"));
-    let mut desk = Desk { joiner, clock, line, terms, door, telemetry, out, triggers, beat };
+    let (clock, recipe_key, beat) = (Timers::start(), settings.recipe_key, telemetry.pulse().listen("dispatch"));
+    let mut desk = Desk { joiner, clock, recipe_key, terms, door, telemetry, out, triggers, beat };
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
     while desk.take_held(&mut cameras).await && (cameras.any_left() || desk.joiner.has_open()) {
@@ -132,7 +132,7 @@ pub async fn run(
 struct Desk {
     joiner: Joiner,
     clock: Timers,
-    line: config::Line,
+    recipe_key: Option<String>,
     terms: Arc<Terms>,
     door: Arc<dyn Admission>,
     telemetry: Telemetry,
@@ -284,14 +284,14 @@ impl Desk {
     /// The part with its recipe and route. Rules that look at pixels are tried off the event loop.
     async fn routed(&self, joined: Joined) -> Part {
         let Joined { id, id_given, captured, closed: joined, frames, readings, mut notes, .. } = joined;
-        let (recipe, unusable) = recipe(&self.line, &readings);
+        // The plan and the line's recipe of its capture and the order in force now hold for the whole way of this part.
+        let InForce { plan, rung, recipe: lines } = self.terms.at(captured);
+        let (recipe, unusable) = recipe(self.recipe_key.as_deref(), &lines, &readings);
         if let Some(Note::UnusableRecipe { seen }) = &unusable {
             tracing::warn!("part {id}: {seen:?} is no recipe name; the line's recipe {recipe} is used");
         }
         notes.extend(unusable);
         let readings = Arc::new(readings);
-        // The plan of its capture and the order in force now hold for the whole way of this part.
-        let (plan, rung) = self.terms.at(captured);
         let mut part =
             Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None, rung };
         part.route = if looks_at_pixels(&part.plan) {

@@ -70,7 +70,7 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
     };
     let settings = DispatchSettings {
         join: config::Join { window: WINDOW, keep_readings: 10 * WINDOW, waiting_readings: 16, open_parts },
-        line: config::Line { recipe: name("mono"), run: name("r"), recipe_key: Some("recipe".into()) },
+        recipe_key: Some("recipe".into()),
         cameras: cameras.iter().copied().map(name).collect(),
         sensors: sensors.iter().copied().map(name).collect(),
     };
@@ -80,7 +80,7 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
         unseen: Mutex::default(),
     });
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
-    let terms = Arc::new(Terms::new(Arc::new(Plan::without_models(Vec::new())), ordered));
+    let terms = Arc::new(Terms::new(Arc::new(Plan::without_models(Vec::new())), ordered, name("mono")));
     let asked: Arc<dyn Admission> = Arc::<Door>::clone(&door);
     let task = tokio::spawn(run(inlets, settings, Arc::clone(&terms), asked, telemetry.clone(), out, stop.clone()));
     let cameras = cameras.iter().copied().zip(sinks).collect();
@@ -344,7 +344,7 @@ async fn each_part_keeps_the_rung_that_was_in_force_when_it_was_routed() {
 #[tokio::test(start_paused = true)]
 async fn a_part_is_judged_by_the_plan_of_its_capture_and_old_plans_go_when_no_part_can_come_for_them() {
     let mut bench = start(&["top"], &[], 4, &[]);
-    let old = bench.terms.newest();
+    let old = bench.terms.newest().plan;
     let new = Arc::new(Plan::without_models(Vec::new()));
     let begun = Monotonic::now();
     bench.terms.begin(begun, &new, &watch::channel(0).1);
