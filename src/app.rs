@@ -12,6 +12,7 @@ mod govern;
 mod ladder;
 mod open;
 mod pace;
+mod register;
 mod settle;
 mod shift;
 mod text;
@@ -164,6 +165,8 @@ impl App {
         let changer = self.shift.changer();
         let shift = tokio::spawn(self.shift.serve(stop.clone(), broken.clone()));
 
+        let register = register::of(&self.settings, &terms, &crews, &self.desk, &changer);
+        let register = register.map(|register| tokio::spawn(register.follow(stop.clone())));
         let commands = announce::commands(&self.settings, changer, &stop).map(tokio::spawn);
         let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(Door { desk: Arc::clone(&self.desk) });
@@ -184,6 +187,9 @@ impl App {
         done = done.and(shift.await.context("reloading broke off"));
         if let Some(commands) = commands {
             done = done.and(commands.await.context("hearing commands broke off"));
+        }
+        if let Some(register) = register {
+            done = done.and(register.await.context("following the register of recipes broke off"));
         }
         self.desk.refresh_health();
         self.road_empty.cancel();

@@ -126,11 +126,13 @@ pub enum Event {
     RecipeChanged,
     /// A changeover was refused, or the recipe of the last one is not that of this start.
     RecipeRefused,
+    /// The register by which a controller changes the recipe, or the one that tells it, cannot be reached.
+    RecipeRegisterLost,
 }
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Self; Self::RecipeRefused as usize + 1] = [
+    pub const ALL: [Self; Self::RecipeRegisterLost as usize + 1] = [
         Self::FrameCaptured,
         Self::FrameSuperseded,
         Self::FrameUnreadable,
@@ -186,6 +188,7 @@ impl Event {
         Self::SafeMode,
         Self::RecipeChanged,
         Self::RecipeRefused,
+        Self::RecipeRegisterLost,
     ];
 
     /// How loud the log line is: normal traffic whispers, whatever someone should look at is a warning.

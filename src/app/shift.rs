@@ -293,9 +293,10 @@ impl Shift {
         self.crews.add(Arc::clone(&plan), Arc::clone(&crew));
         self.terms.begin(Monotonic::now(), &plan, &rung);
         self.desk.health.send_modify(|health| {
-            let Standing { recipe_refused, recipe_lost, .. } = std::mem::take(&mut health.standing);
+            let Standing { recipe_refused, recipe_lost, recipe_register, .. } = std::mem::take(&mut health.standing);
             let stopped_models = announce::stopped(&crew);
-            health.standing = Standing { stopped_models, recipe_refused, recipe_lost, ..Standing::default() };
+            health.standing =
+                Standing { stopped_models, recipe_refused, recipe_lost, recipe_register, ..Standing::default() };
             if self.governor.is_none() {
                 health.governed = None;
             }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::fit::Place;
 use crate::reload::{endless, replayed, text};
 use crate::support::daemon::Daemon;
+use crate::support::modbus::Server;
 use crate::support::mosquitto::{Mosquitto, Subscriber, ask_with};
 
 /// Two recipes with a route each: parts of `mono` are judged by model one, those of `second` by model two.
@@ -215,4 +216,57 @@ fn a_line_of_a_sensor_names_the_recipe_of_its_part_whatever_the_line_was_changed
         .collect();
     let wanted = [("a", "mono"), ("b", "poly"), ("c", "poly"), ("d", "mono")];
     assert_eq!(recipes, wanted.map(|(part, recipe)| (part.to_owned(), recipe.to_owned())));
+}
+
+#[test]
+fn a_register_changes_over_and_is_told_what_is_in_force_once_it_is_warm() {
+    let (place, broker, server) = (endless(), Mosquitto::start(), Server::start());
+    let told = Subscriber::connect(broker.port, "kenpin/v1/line-1/status");
+    let register = format!(
+        "[changeover]\naddress = \"{}\"\nunit = 7\nregister = 100\nacknowledge = 101\nevery_ms = 20\n\
+         recipes = [{{ number = 1, recipe = \"mono\" }}, {{ number = 2, recipe = \"poly\" }}]",
+        server.address
+    );
+    let line = format!("[line]\nrecipe = \"mono\"\n{register}\n[mqtt]\nbroker = \"{}\"", broker.address());
+    configure(&place, "poly", &line);
+    let daemon = Daemon::start(&place.path("kenpin.toml"));
+    daemon.wait_for(HEARD, 1);
+    // 0 asks for nothing; the answer is the number in force.
+    server.wait_for_register(101, 1);
+    daemon.wait_for("part_judged", 30);
+    server.set(100, 2);
+    server.wait_for_register(101, 2);
+    daemon.wait_for_more("part_judged", 30);
+    server.set(100, 9);
+    daemon.wait_for("event=recipe_refused", 1);
+    daemon.wait_for("register 100 of 127.0.0.1:", 1);
+    told.wait("kenpin.status/1", "the refusal in the status", |all| {
+        let why = "holds 9, which stands for no recipe; known are 1 (mono), 2 (poly)";
+        all.last().is_some_and(|status| text(status, "recipe_refused").ends_with(why) && status["recipe"] == "poly")
+    });
+    // Whoever changes over, the controller is told.
+    assert!(change_over(&broker, "mono").0);
+    server.wait_for_register(101, 3);
+    assert_eq!(server.register(101), [1, 2, 1]);
+
+    server.go_away(true);
+    daemon.wait_for("event=recipe_register_lost", 1);
+    told.wait("kenpin.status/1", "the lost register in the status", |all| {
+        all.last()
+            .is_some_and(|status| text(status, "recipe_register").contains("127.0.0.1:") && status["recipe"] == "mono")
+    });
+    daemon.wait_for_more("part_judged", 30);
+    server.set(100, 2);
+    server.go_away(false);
+    server.wait_for_register(101, 4);
+    told.wait("kenpin.status/1", "the register found again", |all| {
+        all.last().is_some_and(|status| status.get("recipe_register").is_none() && status["recipe"] == "poly")
+    });
+    daemon.wait_for_more("part_judged", 30);
+    assert!(daemon.terminate().success());
+    assert_eq!(server.register(101), [1, 2, 1, 2]);
+    let verdicts = captured(&place, "default");
+    assert_eq!(in_turn(&verdicts), ["mono", "poly", "mono", "poly"]);
+    let parts: BTreeSet<String> = verdicts.iter().map(|verdict| text(verdict, "part").to_owned()).collect();
+    assert_eq!((parts.len(), &parts), (verdicts.len(), &replayed(verdicts.len())), "none is lost or judged twice");
 }

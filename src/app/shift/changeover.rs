@@ -38,6 +38,12 @@ pub(in crate::app) fn begin(settings: &Settings, plan: &Plan, desk: &Desk) -> Na
     recipe
 }
 
+/// Tells that the line goes on with `recipe`, and why another one was refused.
+pub(in crate::app) fn refuse(desk: &Desk, recipe: &Name, why: &str) {
+    desk.telemetry.tell(Event::RecipeRefused, format_args!("the line goes on with {recipe}: {why}"));
+    desk.health.send_modify(|health| health.standing.recipe_refused = Some(why.into()));
+}
+
 impl Shift {
     /// Changes over to the recipe that `text` names, and says since when and what is warm for it; or why not, in one sentence.
     pub(super) async fn change_over(&self, text: &str) -> Result<String, String> {
@@ -49,10 +55,7 @@ impl Shift {
                 desk.telemetry.tell(Event::RecipeChanged, format_args!("{told}"));
             }
             Ok(told) => tracing::info!("{told}"),
-            Err(why) => {
-                desk.telemetry.tell(Event::RecipeRefused, format_args!("the line goes on with {before}: {why}"));
-                desk.health.send_modify(|health| health.standing.recipe_refused = Some(why.clone()));
-            }
+            Err(why) => refuse(desk, &before, why),
         }
         done
     }
@@ -99,7 +102,7 @@ pub(super) fn named(text: &str, plan: &Plan, configured: &Name) -> Result<Name, 
 }
 
 /// Says that every model that parts of `recipe` may need is warm, or which is not.
-fn warm(recipe: &Name, plan: &Plan, crew: &Crew) -> Result<String, String> {
+pub(in crate::app) fn warm(recipe: &Name, plan: &Plan, crew: &Crew) -> Result<String, String> {
     let needed = plan.models_for(recipe);
     let cold: Vec<String> = crew
         .stopped()

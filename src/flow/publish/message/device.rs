@@ -54,6 +54,10 @@ pub struct Standing {
     /// verdict's `degraded` too. Absent where it does, and after the next changeover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe_lost: Option<String>,
+    /// Why the register by which a controller changes the recipe cannot be read, or the one that tells it not be written, in one
+    /// sentence; absent while they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe_register: Option<String>,
     /// Why the device judges by the configuration that last ran well and not by the one it was given, in one sentence; it stands
     /// in every verdict's `degraded` too. Absent where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
