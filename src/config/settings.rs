@@ -107,6 +107,8 @@ pub struct Sensor {
     pub delay: Duration,
     /// Whether a part waits for its reading.
     pub expected: bool,
+    /// Whether whoever sends a trigger is told, in a line, what becomes of it.
+    pub acknowledge: bool,
 }
 
 /// Where sensor text comes from: a closed set.
@@ -120,6 +122,8 @@ pub enum SensorSource {
     TcpListen(SocketAddr),
     /// Kenpin connects, and again after a loss.
     TcpConnect(String),
+    /// Kenpin listens on a Unix socket at this path; any number of senders connect.
+    UnixListen(PathBuf),
     /// A topic at the broker of `[mqtt]`; each message is one line.
     Mqtt(String),
     /// The edges of a GPIO line; each is a reading without values.

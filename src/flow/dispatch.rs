@@ -210,14 +210,17 @@ impl Desk {
     /// Takes a place in the cameras' queues first, then asks the door, then lets the cameras know: so nothing is
     /// journalled as open that no camera has room for, and no trigger closes a part that was let in before.
     async fn trigger(&mut self, mut reading: Reading) -> bool {
+        let asker = reading.asker.take();
+        let answer = |word: std::fmt::Arguments<'_>| asker.iter().for_each(|asker| asker.tell(word));
         let id_given = reading.part.is_some();
         let part = reading.part.get_or_insert_with(PartId::generate).clone();
         if self.joiner.is_full() && !self.joiner.is_open(&part) {
-            self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: too many parts are open"));
+            self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: {TOO_MANY}"));
             self.door.goes_by(&part, reading.captured);
+            answer(format_args!("overrun {part}: {TOO_MANY}"));
             return true;
         }
-        let (mut places, mut awaited) = (Vec::new(), BTreeSet::new());
+        let (mut places, mut awaited, mut without) = (Vec::new(), BTreeSet::new(), Vec::new());
         for (camera, queue) in self.triggers.get(&reading.sensor).into_iter().flatten() {
             awaited.insert(camera.clone());
             match queue.clone().try_reserve_owned() {
@@ -225,16 +228,25 @@ impl Desk {
                 Err(error) => {
                     let why = overrun(&error);
                     self.telemetry.tell(Event::TriggerOverrun, format_args!("camera {camera}, part {part}: {why}"));
+                    without.push(format!("camera {camera}: {why}"));
                 }
             }
         }
         let at = reading.captured;
+        let without = without.join(", ");
         if places.is_empty() {
             self.door.goes_by(&part, at);
-        }
-        if places.is_empty() || !self.admit(&part, at, true).await {
+            answer(format_args!("overrun {part}: {without}"));
             return true;
         }
+        if let Err(turned_away) = self.admit(&part, at, true).await {
+            answer(format_args!("{turned_away}"));
+            return true;
+        }
+        let lacks = if without.is_empty() { "" } else { ", without " };
+        answer(format_args!("accepted {part}{lacks}{without}"));
+        // Its connection does not wait for the road.
+        drop(asker);
         for place in places {
             place.send(Trigger { part: Some(part.clone()), at });
         }
@@ -243,21 +255,22 @@ impl Desk {
         self.send(joined).await
     }
 
-    /// Asks the door; what it turns away is counted.
-    async fn admit(&self, part: &PartId, captured: Monotonic, triggered: bool) -> bool {
+    /// Asks the door; what it turns away is counted, and given as whoever sent a trigger is told it.
+    async fn admit(&self, part: &PartId, captured: Monotonic, triggered: bool) -> Result<(), String> {
         let asked = self.beat.excused();
         let admitted = self.door.admit(part.clone(), captured, triggered).await;
         drop(asked);
         match admitted {
-            Admitted::Accepted => return true,
+            Admitted::Accepted => Ok(()),
             Admitted::Duplicate => {
                 self.telemetry.tell(Event::PartDuplicate, format_args!("part {part} has come before in this run"));
+                Err(format!("duplicate {part}"))
             }
             Admitted::Refused { why } => {
                 self.telemetry.tell(Event::PartRefused, format_args!("part {part}: {why}"));
+                Err(format!("refused {part}: {why}"))
             }
         }
-        false
     }
 
     /// Sends closed parts on, however long the road takes to have room for them.
@@ -266,7 +279,7 @@ impl Desk {
             self.telemetry.tell(event, format_args!("{detail}"));
         }
         for joined in joined {
-            if !joined.triggered && !self.admit(&joined.id, joined.captured, false).await {
+            if !joined.triggered && self.admit(&joined.id, joined.captured, false).await.is_err() {
                 continue;
             }
             self.telemetry.tell(Event::PartJoined, format_args!("part {}: {} frames", joined.id, joined.frames.len()));
@@ -312,6 +325,7 @@ impl Desk {
                 let part = reading.part.get_or_insert_with(PartId::generate);
                 self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: stopping"));
                 self.door.goes_by(part, reading.captured);
+                reading.asker.iter().for_each(|asker| asker.tell(format_args!("overrun {part}: stopping")));
                 continue;
             }
             let joined = self.joiner.reading(reading, self.clock.now());
@@ -337,6 +351,9 @@ impl Desk {
         self.send(joined).await;
     }
 }
+
+/// Why no part may be opened.
+const TOO_MANY: &str = "too many parts are open";
 
 /// Why a camera has no room for a trigger.
 fn overrun(error: &mpsc::error::TrySendError<mpsc::Sender<Trigger>>) -> &'static str {

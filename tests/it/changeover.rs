@@ -2,14 +2,15 @@
 //! cannot be served is refused; a restart changes nothing that nobody asked for.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
 use crate::fit::Place;
 use crate::reload::{endless, replayed, text};
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, Line};
 use crate::support::modbus::Server;
 use crate::support::mosquitto::{Mosquitto, Subscriber, ask_with};
 
@@ -269,4 +270,51 @@ fn a_register_changes_over_and_is_told_what_is_in_force_once_it_is_warm() {
     assert_eq!(in_turn(&verdicts), ["mono", "poly", "mono", "poly"]);
     let parts: BTreeSet<String> = verdicts.iter().map(|verdict| text(verdict, "part").to_owned()).collect();
     assert_eq!((parts.len(), &parts), (verdicts.len(), &replayed(verdicts.len())), "none is lost or judged twice");
+}
+
+#[test]
+fn a_program_triggers_over_a_unix_socket_and_is_told_what_becomes_of_each_part() {
+    let line = Line::with_parts(1);
+    let camera = "repeat = true\npace = \"triggered\"\ntrigger_sensor = \"program\"\n\
+                  [sensors.program]\nkind = \"unix-listen\"\npath = \"trigger.sock\"\npart_key = \"part\"\nacknowledge = true";
+    let (config, runtime) = (line.configure(camera, ""), tempfile::tempdir().unwrap());
+    let start = || Daemon::start_with(&config, &[("RUNTIME_DIRECTORY", runtime.path())]);
+    let path = runtime.path().join("trigger.sock");
+    let connect = |daemon: &Daemon| {
+        daemon.wait_for("ready: 1 cameras", 1);
+        UnixStream::connect(&path).unwrap()
+    };
+    let daemon = start();
+    let mut program = connect(&daemon);
+    let mut answers = BufReader::new(program.try_clone().unwrap());
+    let mut say = |line: &str| {
+        writeln!(program, "{line}").unwrap();
+        let mut answer = String::new();
+        answers.read_line(&mut answer).unwrap();
+        answer
+    };
+    assert_eq!(say("part=A"), "accepted A\n");
+    assert_eq!(say("part=A"), "duplicate A\n");
+    assert!(say("nonsense").starts_with("garbled: "));
+    let made = say("type=mono");
+    daemon.wait_for("part_judged", 2);
+    // Killed, it leaves its socket behind.
+    daemon.kill_nine();
+    assert!(path.exists());
+
+    let daemon = start();
+    let mut program = connect(&daemon);
+    writeln!(program, "part=B").unwrap();
+    program.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    program.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "accepted B\n", "also to one that has said all");
+    daemon.wait_for("part_judged", 1);
+    assert!(daemon.terminate().success());
+    assert!(!path.exists(), "the socket goes with the daemon");
+    let journal = rusqlite::Connection::open(line.path().join("state/journal.sqlite")).unwrap();
+    let mut parts = journal.prepare("SELECT part FROM verdict ORDER BY seq").unwrap();
+    let parts: Vec<String> = parts.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let made = made.trim().strip_prefix("accepted ").unwrap();
+    assert_eq!(parts, ["A", made, "B"]);
 }
