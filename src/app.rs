@@ -12,6 +12,7 @@ mod govern;
 mod ladder;
 mod open;
 mod pace;
+mod register;
 mod settle;
 mod shift;
 mod text;
@@ -44,7 +45,7 @@ use shift::{Shift, Start};
 use text::Text;
 use watchdog::Watchdog;
 
-pub use shift::{Reloader, Source};
+pub use shift::{Changer, Source};
 
 /// How long a stage may go on after the one before it has ended; three of them stay below systemd's 90 seconds.
 const STAGE: Duration = Duration::from_secs(20);
@@ -58,8 +59,6 @@ pub struct App {
     telemetry: Telemetry,
     /// Plan, models and governor: what may change while the daemon runs.
     shift: Shift,
-    /// By what commands reload, where there is something to reload from.
-    reloader: Option<Reloader>,
     desk: Arc<Desk>,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
@@ -100,29 +99,28 @@ impl App {
         let crew = open::crew(&plan, &settings, &telemetry).await?;
         let ladder = ladder::ladder(&settings, &plan, &crew)?;
         let (desk, told) = open::desk(&settings, &crew, &telemetry).await?;
+        let recipe = shift::changeover::begin(&settings, &plan, &desk);
         let broker = open::broker(&mut settings).await?;
         let text = Text::open(&settings, &telemetry).await?;
 
         let road_empty = CancellationToken::new();
-        let (birth, born) = watch::channel(announce::birth(&settings, &plan, &crew, &desk));
+        let (birth, born) = watch::channel(announce::birth(recipe.clone(), &plan, &crew, &desk));
         let publisher = announce::publisher(&settings, &desk, born, told);
         let publisher = publisher.map(|publisher| tokio::spawn(publish::run(publisher, road_empty.clone())));
         if publisher.is_none() {
             tracing::warn!("no [mqtt] in the config: verdicts stay in the journal and nobody is told");
         }
         let desk = Arc::new(desk);
-        let start = Start { settings: as_read, plan, crew, ladder, desk, birth, notify };
+        let start = Start { settings: as_read, plan, crew, ladder, recipe, desk, birth, notify };
         let (desk, notify) = (Arc::clone(&start.desk), start.notify.clone());
         let shift = Shift::new(start);
-        let reloader = None;
-        Ok(Self { settings, telemetry, shift, reloader, desk, cameras, text, broker, publisher, road_empty, notify })
+        Ok(Self { settings, telemetry, shift, desk, cameras, text, broker, publisher, road_empty, notify })
     }
 
     /// Lets the daemon be asked, while it runs, to read everything anew from `source`.
-    pub fn reload_from(&mut self, source: Source) -> Reloader {
-        let reloader = self.shift.reload_from(source);
-        self.reloader = Some(reloader.clone());
-        reloader
+    pub fn reload_from(&mut self, source: Source) -> Changer {
+        self.shift.reload_from(source);
+        self.shift.changer()
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -152,7 +150,7 @@ impl App {
         let broken = CancellationToken::new();
         tokio::spawn(end_with(broken.clone(), stop.clone()));
         let (terms, crews) = (self.shift.terms(), self.shift.crews());
-        let models = terms.newest().models().len();
+        let models = terms.newest().plan.models().len();
         let (parts_in, parts) = mpsc::channel(bound::PARTS);
         let (walked_in, walked) = mpsc::channel(bound::PARTS);
         let in_flight = self.settings.runtime.parts_in_flight;
@@ -164,9 +162,12 @@ impl App {
             Watchdog { notify: self.notify.clone(), desk: Arc::clone(&self.desk), crews: Arc::clone(&crews) };
         let drained_up = CancellationToken::new();
         let watchdog = tokio::spawn(watchdog.run(drained_up.clone()));
+        let changer = self.shift.changer();
         let shift = tokio::spawn(self.shift.serve(stop.clone(), broken.clone()));
 
-        let commands = announce::commands(&self.settings, self.reloader, &stop).map(tokio::spawn);
+        let register = register::of(&self.settings, &terms, &crews, &self.desk, &changer);
+        let register = register.map(|register| tokio::spawn(register.follow(stop.clone())));
+        let commands = announce::commands(&self.settings, changer, &stop).map(tokio::spawn);
         let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(Door { desk: Arc::clone(&self.desk) });
         let settings = DispatchSettings::from(&self.settings);
@@ -186,6 +187,9 @@ impl App {
         done = done.and(shift.await.context("reloading broke off"));
         if let Some(commands) = commands {
             done = done.and(commands.await.context("hearing commands broke off"));
+        }
+        if let Some(register) = register {
+            done = done.and(register.await.context("following the register of recipes broke off"));
         }
         self.desk.refresh_health();
         self.road_empty.cancel();

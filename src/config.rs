@@ -41,6 +41,8 @@ pub struct Surroundings {
     pub folder: PathBuf,
     /// systemd's `$CREDENTIALS_DIRECTORY`, else the folder `credentials` beside the file, where there is one.
     pub credentials: Option<PathBuf>,
+    /// systemd's `$RUNTIME_DIRECTORY`: where the sockets go that are not named by an absolute path.
+    pub runtime: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -50,7 +52,10 @@ impl Surroundings {
         // Where systemd is too old for credentials (below 247, JetPack 5), the files lie beside the config.
         let beside = Some(folder.join("credentials")).filter(|folder| folder.is_dir());
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).or(beside);
-        Self { folder, credentials }
+        // Of several, which only a drop-in can bring, the first.
+        let runtime = std::env::var_os("RUNTIME_DIRECTORY").filter(|given| !given.is_empty());
+        let runtime = runtime.and_then(|given| std::env::split_paths(&given).next());
+        Self { folder, credentials, runtime }
     }
 }
 

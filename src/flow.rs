@@ -9,6 +9,7 @@
 //! A stage may use the types in this file, never another stage. Policy (which tier, how hot) is handed in as orders.
 
 pub mod acquire;
+mod asker;
 pub mod dispatch;
 #[cfg(test)]
 pub(crate) mod fakes;
@@ -36,6 +37,7 @@ use crate::clock::Monotonic;
 use crate::name::Name;
 pub use crate::task::{ClassScore, Findings};
 use crate::value::Value;
+pub use asker::Asker;
 pub use image::{Image, PixelFormat};
 use plan::Plan;
 
@@ -131,6 +133,8 @@ pub struct Reading {
     pub part: Option<PartId>,
     /// Its values by key. A plain text line has the one key `text`.
     pub values: BTreeMap<String, Value>,
+    /// Who sent it and is told what becomes of it, where somebody wants to know.
+    pub asker: Option<Asker>,
 }
 
 /// What joining found amiss with a part; every note stands in the verdict.

@@ -9,7 +9,8 @@
 //! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
-//! * [`outputs`] ejects what is not good, at its own moment, and says that the line is judged; [`gpio`] is the rim to the chip.
+//! * [`outputs`] ejects what is not good, at its own moment, and says that the line is judged; [`gpio`] and [`modbus`] are
+//!   the rims to chip and controller.
 //! * [`govern`] is the **control room**: which model runs, by heat, power and pace; [`simulate`] tries it on boards that are
 //!   not there.
 //! * [`config`] turns files into [`config::Settings`], which everything else trusts.
@@ -39,6 +40,7 @@ pub mod govern;
 pub mod gpio;
 pub mod learn;
 pub mod memory;
+pub mod modbus;
 pub mod models;
 pub mod name;
 pub mod notify;

@@ -9,7 +9,6 @@
 
 pub mod drive;
 pub mod heart;
-mod modbus;
 pub mod schedule;
 
 use std::collections::BTreeMap;
@@ -26,6 +25,7 @@ use crate::config::{self, LineAt};
 use crate::flow::PartId;
 use crate::flow::verdict::Decision;
 use crate::gpio::Driven;
+use crate::modbus::Server;
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 use drive::Driver;
@@ -37,6 +37,18 @@ const WORDS: usize = 2048;
 pub trait Line: Send {
     /// Switches it on or off, and comes back within a second.
     fn set(&mut self, on: bool) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// A coil of a Modbus TCP server.
+struct Coil {
+    server: Server,
+    number: u16,
+}
+
+impl Line for Coil {
+    fn set(&mut self, on: bool) -> BoxFuture<'_, Result<(), String>> {
+        self.server.write_coil(self.number, on).boxed()
+    }
 }
 
 impl Line for Driven {
@@ -171,7 +183,9 @@ fn line(name: &Name, at: &LineAt) -> Result<Box<dyn Line>, String> {
         LineAt::Gpio { chip, line, active_low } => {
             Box::new(Driven::open(chip, *line, *active_low, &format!("kenpin-{name}"))?)
         }
-        LineAt::Modbus { address, unit, coil } => Box::new(modbus::Coil::new(address.clone(), *unit, *coil)),
+        LineAt::Modbus { address, unit, coil } => {
+            Box::new(Coil { server: Server::new(address.clone(), *unit), number: *coil })
+        }
     })
 }
 

@@ -2,4 +2,6 @@
 
 pub mod images;
 pub mod journal;
+pub mod recipe;
 pub mod starts;
+mod whole;

@@ -122,11 +122,17 @@ pub enum Event {
     ReloadRefused,
     /// The daemon began with the configuration that last ran well, because another one kept failing.
     SafeMode,
+    /// The line was changed over: parts captured from then on are made by another recipe.
+    RecipeChanged,
+    /// A changeover was refused, or the recipe of the last one is not that of this start.
+    RecipeRefused,
+    /// The register by which a controller changes the recipe, or the one that tells it, cannot be reached.
+    RecipeRegisterLost,
 }
 
 impl Event {
     /// All events, in the order of their counters.
-    pub const ALL: [Self; Self::SafeMode as usize + 1] = [
+    pub const ALL: [Self; Self::RecipeRegisterLost as usize + 1] = [
         Self::FrameCaptured,
         Self::FrameSuperseded,
         Self::FrameUnreadable,
@@ -180,6 +186,9 @@ impl Event {
         Self::PlanReloaded,
         Self::ReloadRefused,
         Self::SafeMode,
+        Self::RecipeChanged,
+        Self::RecipeRefused,
+        Self::RecipeRegisterLost,
     ];
 
     /// How loud the log line is: normal traffic whispers, whatever someone should look at is a warning.
@@ -200,7 +209,8 @@ impl Event {
             | Self::PartDuplicate
             | Self::FrameMissed
             | Self::FrameSuperseded
-            | Self::PlanReloaded => Level::INFO,
+            | Self::PlanReloaded
+            | Self::RecipeChanged => Level::INFO,
             _ => Level::WARN,
         }
     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::settle::Desk;
-use super::shift::Reloader;
+use super::shift::Changer;
 use crate::config::Settings;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
@@ -16,6 +16,7 @@ use crate::flow::publish::message::{BirthMessage, BornModel, Health, StoppedMode
 use crate::flow::publish::wire::Address;
 use crate::flow::publish::{DRAIN, Publisher, commands};
 use crate::flow::retry::Retry;
+use crate::name::Name;
 
 /// The publisher, where the config names a broker.
 pub(super) fn publisher(
@@ -38,23 +39,31 @@ pub(super) fn publisher(
     })
 }
 
-/// What hears commands, where there are a broker and something to be told to do.
+/// What hears commands, where there is a broker. The payload of `recipe` is the recipe's name and nothing else: a name has no
+/// parts that a schema could tell apart, and a controller without JSON can send it.
 pub(super) fn commands(
     settings: &Settings,
-    reloader: Option<Reloader>,
+    changer: Changer,
     stop: &CancellationToken,
 ) -> Option<impl Future<Output = ()> + use<>> {
-    let (mqtt, reloader) = (settings.mqtt.as_ref()?, reloader?);
+    let mqtt = settings.mqtt.as_ref()?;
     let address = Address::new(mqtt, &settings.device, "commands");
-    let obey = move |verb: &str, _: &[u8]| {
-        let reloader = reloader.clone();
-        (verb == "reload").then(|| async move { reloader.reload().await }.boxed())
+    let obey = move |verb: &str, payload: &[u8]| {
+        let changer = changer.clone();
+        match verb {
+            "reload" => Some(async move { changer.reload().await }.boxed()),
+            "recipe" => {
+                let recipe = String::from_utf8_lossy(payload).into_owned();
+                Some(async move { changer.change_over(&recipe).await }.boxed())
+            }
+            _ => None,
+        }
     };
     Some(commands::serve(address, settings.device.clone(), Box::new(obey), Retry::default(), stop.clone()))
 }
 
 /// What the device is and judges with.
-pub(super) fn birth(settings: &Settings, plan: &Plan, crew: &Crew, desk: &Desk) -> BirthMessage {
+pub(super) fn birth(recipe: Name, plan: &Plan, crew: &Crew, desk: &Desk) -> BirthMessage {
     let placements: BTreeMap<_, _> = crew.placements().collect();
     let model = |model: &Arc<crate::models::passport::Model>| BornModel {
         model: model.passport.name.clone(),
@@ -63,7 +72,7 @@ pub(super) fn birth(settings: &Settings, plan: &Plan, crew: &Crew, desk: &Desk) 
         placement: placements.get(&model.passport.name).map(|placement| placement.as_ref().clone()),
     };
     let models = plan.models().iter().map(model).collect();
-    BirthMessage::new(&desk.origin, settings.line.recipe.clone(), plan.hash.clone(), models)
+    BirthMessage::new(&desk.origin, recipe, plan.hash.clone(), models)
 }
 
 /// The models that do not judge.

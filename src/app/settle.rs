@@ -63,7 +63,10 @@ impl Desk {
         // Before anything that may wait: an output keeps its own time.
         self.outputs.verdict(&walked.part.id, verdict.decision);
         let mut message = compose(&walked, &verdict, &self.origin, Stamp::now());
-        message.degraded.extend(self.health.borrow().standing.safe_mode.clone());
+        {
+            let standing = &self.health.borrow().standing;
+            message.degraded.extend(standing.safe_mode.iter().chain(&standing.recipe_lost).cloned());
+        }
         self.tell(&walked, &verdict);
         self.pace.note(&walked);
         if let Some(times) = message.milliseconds {

@@ -5,7 +5,10 @@
 //! swapped before all of the new is open and warm; a config with findings, a key that cannot change, a model that cannot be
 //! opened or a ladder without prices refuses the whole reload, with its reasons in the log, the status and a counter. The crew
 //! stays where the models and how they are run stay, so that a new fit costs neither time nor memory; otherwise both crews
-//! are in memory until the last part of the old plan is judged. A governor whose ladder stays goes on where it was.
+//! are in memory until the last part of the old plan is judged. A governor whose ladder stays goes on where it was. A changeover
+//! to another recipe ([`changeover`]) waits for a reload that is under way, and a reload for it.
+
+pub(super) mod changeover;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,22 +66,43 @@ impl Source {
     }
 }
 
-/// A question whether to reload, and where the answer goes.
-type Ask = oneshot::Sender<Result<String, String>>;
+/// What is to change.
+#[derive(Debug)]
+enum Change {
+    /// Everything is read anew.
+    Reload,
+    /// The recipe, by what names it.
+    Recipe(String),
+}
 
-/// By what a running daemon is asked to read everything anew; clones ask the same daemon.
+/// A change that is asked for, and where the answer goes.
+type Ask = (Change, oneshot::Sender<Result<String, String>>);
+
+/// By what a running daemon is asked to change; clones ask the same daemon. Changes are made one after the other.
 #[derive(Debug, Clone)]
-pub struct Reloader(mpsc::Sender<Ask>);
+pub struct Changer(mpsc::Sender<Ask>);
 
-impl Reloader {
-    /// Asks, and waits for what came of it: what changed, in one sentence.
+impl Changer {
+    /// Asks to read everything anew, and waits for what came of it: what changed, in one sentence.
     ///
     /// # Errors
     /// Why it was refused, in one sentence; also when the daemon is stopping.
     pub async fn reload(&self) -> Result<String, String> {
+        self.ask(Change::Reload).await
+    }
+
+    /// Asks to go on with another recipe, and waits until it is in force for the parts captured from then on.
+    ///
+    /// # Errors
+    /// Why it was refused, in one sentence; also when the daemon is stopping.
+    pub async fn change_over(&self, recipe: &str) -> Result<String, String> {
+        self.ask(Change::Recipe(recipe.to_owned())).await
+    }
+
+    async fn ask(&self, change: Change) -> Result<String, String> {
         let (ask, answer) = oneshot::channel();
         let stopping = || "the daemon is stopping".to_owned();
-        self.0.send(ask).await.map_err(|_| stopping())?;
+        self.0.send((change, ask)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
     }
 }
@@ -96,6 +120,7 @@ pub(super) struct Shift {
     governor: Option<Governor>,
     governing: Option<Governing>,
     source: Option<Source>,
+    changer: Changer,
     asks: mpsc::Receiver<Ask>,
 }
 
@@ -120,6 +145,7 @@ pub(super) struct Start {
     pub(super) plan: Arc<Plan>,
     pub(super) crew: Arc<Crew>,
     pub(super) ladder: Option<Ladder>,
+    pub(super) recipe: Name,
     pub(super) desk: Arc<Desk>,
     pub(super) birth: watch::Sender<BirthMessage>,
     pub(super) notify: Notify,
@@ -128,23 +154,27 @@ pub(super) struct Start {
 impl Shift {
     /// The first term.
     pub(super) fn new(start: Start) -> Self {
-        let Start { settings, plan, crew, ladder, desk, birth, notify } = start;
+        let Start { settings, plan, crew, ladder, recipe, desk, birth, notify } = start;
         let governor = ladder.map(|ladder| Governor::new(&settings, ladder, &desk));
-        let terms = Arc::new(Terms::new(Arc::clone(&plan), rung_of(governor.as_ref())));
+        let terms = Arc::new(Terms::new(Arc::clone(&plan), rung_of(governor.as_ref()), recipe));
         let crews = Arc::new(Crews::new(plan, crew));
-        let (governing, source, asks) = (None, None, mpsc::channel(1).1);
-        Self { settings, terms, crews, desk, birth, notify, governor, governing, source, asks }
+        let (governing, source, (ask, asks)) = (None, None, mpsc::channel(1));
+        let changer = Changer(ask);
+        Self { settings, terms, crews, desk, birth, notify, governor, governing, source, changer, asks }
     }
 
-    /// Lets the daemon be asked to reload from `source`.
-    pub(super) fn reload_from(&mut self, source: Source) -> Reloader {
+    /// By what the daemon is asked to change.
+    pub(super) fn changer(&self) -> Changer {
+        self.changer.clone()
+    }
+
+    /// Lets the daemon reload from `source`.
+    pub(super) fn reload_from(&mut self, source: Source) {
         if let Some(why) = &source.safe_mode {
             self.desk.telemetry.tell(Event::SafeMode, format_args!("{why}"));
             self.desk.health.send_modify(|health| health.standing.safe_mode = Some(why.clone()));
         }
-        let (ask, asks) = mpsc::channel(1);
-        (self.source, self.asks) = (Some(source), asks);
-        Reloader(ask)
+        self.source = Some(source);
     }
 
     /// The plans by the time of capture.
@@ -166,11 +196,14 @@ impl Shift {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(ask) = self.asks.recv() => {
-                    let reloaded = stop.run_until_cancelled(self.reload(&stop, &broken)).await;
-                    let Some(reloaded) = reloaded else { break };
+                Some((change, ask)) = self.asks.recv() => {
+                    let changed = match change {
+                        Change::Reload => stop.run_until_cancelled(self.reload(&stop, &broken)).await,
+                        Change::Recipe(recipe) => Some(self.change_over(&recipe).await),
+                    };
+                    let Some(changed) = changed else { break };
                     // Whoever asked need not have waited.
-                    let _ = ask.send(reloaded);
+                    let _ = ask.send(changed);
                 }
                 _ = ticks.tick() => {
                     self.starts().inspect(|starts| starts.runs(Monotonic::now()));
@@ -216,6 +249,9 @@ impl Shift {
             return Err(kept.join("; "));
         }
         let plan = open::plan(&settings).await.map_err(|error| in_one_line(&error))?;
+        let recipe = self.terms.newest().recipe;
+        changeover::named(recipe.as_str(), &plan, &settings.line.recipe)
+            .map_err(|why| format!("recipe {recipe} is in force: {why}; change over first"))?;
         let crew = self.crew_for(&plan, &settings).await?;
         if let Some((_, why)) = crew.stopped().next() {
             return Err(why.to_owned());
@@ -227,7 +263,7 @@ impl Shift {
     /// The crew that is there, where it has the same models, runs them in the same way and none of them is stopped; else one
     /// that is opened for the plan.
     async fn crew_for(&self, plan: &Arc<Plan>, settings: &Settings) -> Result<Arc<Crew>, String> {
-        let (newest, crew) = (self.terms.newest(), self.crews.newest());
+        let (newest, crew) = (self.terms.newest().plan, self.crews.newest());
         let same = newest.models() == plan.models() && self.settings.runtime == settings.runtime;
         if same && crew.stopped().next().is_none() {
             // What runs is what the passports say; what lies there may have changed beneath them.
@@ -243,7 +279,7 @@ impl Shift {
     /// Begins a term with what was opened; what changed, in one sentence.
     async fn begin(&mut self, next: Next, stop: &CancellationToken, broken: &CancellationToken) -> String {
         let Next { texts, settings, plan, crew, ladder } = next;
-        let (before, kept) = (self.terms.newest().hash.clone(), Arc::ptr_eq(&crew, &self.crews.newest()));
+        let (before, kept) = (self.terms.newest().plan.hash.clone(), Arc::ptr_eq(&crew, &self.crews.newest()));
         let governor = self.halt().await;
         self.governor = ladder.map(|ladder| {
             let taken_over = governor.and_then(|governor| governor.taken_over(&settings, &ladder));
@@ -257,13 +293,17 @@ impl Shift {
         self.crews.add(Arc::clone(&plan), Arc::clone(&crew));
         self.terms.begin(Monotonic::now(), &plan, &rung);
         self.desk.health.send_modify(|health| {
-            health.standing = Standing { stopped_models: announce::stopped(&crew), ..Standing::default() };
+            let Standing { recipe_refused, recipe_lost, recipe_register, .. } = std::mem::take(&mut health.standing);
+            let stopped_models = announce::stopped(&crew);
+            health.standing =
+                Standing { stopped_models, recipe_refused, recipe_lost, recipe_register, ..Standing::default() };
             if self.governor.is_none() {
                 health.governed = None;
             }
         });
         let started = self.birth.borrow().started;
-        self.birth.send_replace(BirthMessage { started, ..announce::birth(&settings, &plan, &crew, &self.desk) });
+        let recipe = self.terms.newest().recipe;
+        self.birth.send_replace(BirthMessage { started, ..announce::birth(recipe, &plan, &crew, &self.desk) });
         self.settings = settings;
         self.starts().inspect(|starts| starts.taken_over(texts, Monotonic::now()));
         self.govern(stop);

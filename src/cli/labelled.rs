@@ -36,6 +36,7 @@ impl Labelled {
             captured: at,
             part: None,
             values: values.clone(),
+            asker: None,
         };
         self.sensors.iter().map(reading).collect()
     }

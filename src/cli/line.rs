@@ -93,7 +93,8 @@ impl Line<'_> {
         let now = Monotonic::now();
         let frame = Frame { camera: self.camera.clone(), sequence: 0, captured: now, part: None, image };
         let readings = labelled.readings(now);
-        let (recipe, unusable) = recipe(&self.settings.line, &readings);
+        let line = &self.settings.line;
+        let (recipe, unusable) = recipe(line.recipe_key.as_deref(), &line.recipe, &readings);
         let mut part = Part {
             id: PartId::generate(),
             id_given: false,

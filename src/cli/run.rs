@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::check::report;
 use super::{runtime, start_logging};
-use crate::app::{App, Reloader, Source};
+use crate::app::{App, Changer, Source};
 use crate::clock::Monotonic;
 use crate::config::{ConfigError, Settings, Texts};
 use crate::name::Name;
@@ -136,9 +136,9 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
 }
 
 /// Each SIGHUP has everything read anew; what came of it stands in the log.
-async fn reload_with(mut hangups: Signal, reloader: Reloader) {
+async fn reload_with(mut hangups: Signal, changer: Changer) {
     while hangups.recv().await.is_some() {
-        let _ = reloader.reload().await;
+        let _ = changer.reload().await;
     }
 }
 

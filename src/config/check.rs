@@ -4,6 +4,7 @@
 //! Pure: the surroundings are handed in. Whether a path exists is for those who open it.
 
 mod cameras;
+mod changeover;
 mod ladder;
 mod outputs;
 mod routes;
@@ -31,6 +32,7 @@ pub(super) fn settings(
     findings: &mut Findings<'_>,
 ) -> Option<Settings> {
     let line = line(file, findings);
+    let changeover = changeover::changeover(file, findings);
     let cameras = cameras::cameras(file, surroundings, findings);
     let sensors = sources::sensors(file, surroundings, findings);
     let models = models(file, surroundings);
@@ -48,6 +50,7 @@ pub(super) fn settings(
     Some(Settings {
         device: file.device.as_ref()?.id.clone()?,
         line: line?,
+        changeover,
         cameras,
         sensors,
         join: join(&file.join),

@@ -5,6 +5,7 @@
 //! keys is checked in the private module `check`, never here.
 
 mod cameras;
+mod changeover;
 mod outputs;
 mod routes;
 mod sources;
@@ -20,6 +21,7 @@ use super::settings::{Backend, Provider};
 use crate::name::Name;
 
 pub use cameras::{Camera, CameraKind, Pace};
+pub use changeover::{Changeover, NumberedRecipe};
 pub use outputs::{Output, OutputKind, OutputWork};
 pub use routes::{Condition, Fusion, Gate, Member, Read, Route, Rung};
 pub use sources::{Sensor, SensorKind};
@@ -36,6 +38,8 @@ pub struct File {
     /// What is being made.
     #[serde(default)]
     pub line: Line,
+    /// A controller's register by which the line is changed over to another recipe; without it no register is read.
+    pub changeover: Option<Changeover>,
     /// The cameras, each as `[cameras.<name>]`.
     #[schemars(required, extend("minProperties" = 1))]
     pub cameras: Option<BTreeMap<Name, Camera>>,
@@ -88,13 +92,13 @@ pub struct Device {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Line {
-    /// The recipe in force until a reading names another.
+    /// The recipe in force until the line is changed over to another.
     #[schemars(with = "Name")]
     pub recipe: String,
     /// The production run: a part id is unique within it.
     #[schemars(with = "Name")]
     pub run: String,
-    /// The key of a reading that names the part's recipe; without it recipes never change.
+    /// The key of a reading that names the recipe of its part, whatever the line was changed over to.
     #[schemars(length(min = 1))]
     pub recipe_key: Option<String>,
 }

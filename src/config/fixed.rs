@@ -16,6 +16,7 @@ pub fn fixed(running: &Settings, wanted: &Settings) -> Vec<String> {
     let mut keys: Vec<String> = [
         ("device.id", old.device == new.device),
         ("line", old.line == new.line),
+        ("changeover", old.changeover == new.changeover),
         ("join", old.join == new.join),
         ("journal", old.journal == new.journal),
         ("images", old.images == new.images),
@@ -73,6 +74,12 @@ mod tests {
             ("cameras.top", "cameras.left", "cameras.top"),
             ("5005", "5006", "sensors.plc"),
             ("[models.one]", "[line]\nrun = \"r\"\n[models.one]", "line"),
+            (
+                "[models.one]",
+                "[changeover]\naddress = \"plc:502\"\nregister = 1\nacknowledge = 2\n\
+                 recipes = [{ number = 1, recipe = \"default\" }]\n[models.one]",
+                "changeover",
+            ),
             ("[models.one]", "[join]\nwindow_ms = 9\n[models.one]", "join"),
             ("[models.one]", "[journal]\npath = \"j\"\n[models.one]", "journal"),
             ("[models.one]", "[images]\nfolder = \"i\"\n[models.one]", "images"),

@@ -32,6 +32,8 @@ pub struct Settings {
     pub device: Name,
     /// `[line]`: what is being made.
     pub line: Line,
+    /// `[changeover]`: the register by which a controller changes the recipe; `None` reads none.
+    pub changeover: Option<Changeover>,
     /// `[cameras.<name>]`.
     pub cameras: BTreeMap<Name, Camera>,
     /// `[sensors.<name>]`.
@@ -63,12 +65,29 @@ pub struct Settings {
 /// What is being made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The recipe in force until a reading names another.
+    /// The recipe in force until the line is changed over to another.
     pub recipe: Name,
     /// The production run: a part id is unique within it.
     pub run: Name,
-    /// The key of a reading that names the part's recipe; `None` when recipes never change.
+    /// The key of a reading that names the recipe of its part; `None` where readings name none.
     pub recipe_key: Option<String>,
+}
+
+/// The register by which a controller changes the line over to another recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changeover {
+    /// `host:port` of a Modbus TCP server.
+    pub address: String,
+    /// The unit behind it.
+    pub unit: u8,
+    /// The holding register that is read, counted from 0.
+    pub register: u16,
+    /// The holding register that is written with the number in force.
+    pub acknowledge: u16,
+    /// How often it is read.
+    pub every: Duration,
+    /// The recipes by their numbers, from 1 on; each recipe has one.
+    pub recipes: BTreeMap<u16, Name>,
 }
 
 /// One source of sensor text.
@@ -88,6 +107,8 @@ pub struct Sensor {
     pub delay: Duration,
     /// Whether a part waits for its reading.
     pub expected: bool,
+    /// Whether whoever sends a trigger is told, in a line, what becomes of it.
+    pub acknowledge: bool,
 }
 
 /// Where sensor text comes from: a closed set.
@@ -101,6 +122,8 @@ pub enum SensorSource {
     TcpListen(SocketAddr),
     /// Kenpin connects, and again after a loss.
     TcpConnect(String),
+    /// Kenpin listens on a Unix socket at this path; any number of senders connect.
+    UnixListen(PathBuf),
     /// A topic at the broker of `[mqtt]`; each message is one line.
     Mqtt(String),
     /// The edges of a GPIO line; each is a reading without values.

@@ -11,7 +11,15 @@ use crate::value::Value as Told;
 
 fn read(files: &[(&str, &str)]) -> Result<Settings, ConfigError> {
     let files: Vec<_> = files.iter().map(|&(label, text)| (label.to_owned(), text.to_owned())).collect();
-    settings("kenpin.toml", &files, &Surroundings { folder: "line".into(), credentials: Some("/run/secrets".into()) })
+    settings(
+        "kenpin.toml",
+        &files,
+        &Surroundings {
+            folder: "line".into(),
+            credentials: Some("/run/secrets".into()),
+            runtime: Some("/run/kenpin".into()),
+        },
+    )
 }
 
 const SMALL: &str = r#"

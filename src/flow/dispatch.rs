@@ -25,7 +25,7 @@ use crate::clock::{Monotonic, Timers};
 use crate::config;
 use crate::flow::frames::FrameSource;
 use crate::flow::plan::choice::{looks_at_pixels, route};
-use crate::flow::plan::terms::Terms;
+use crate::flow::plan::terms::{InForce, Terms};
 use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Trigger, bound};
 use crate::name::Name;
 use crate::pulse::Beat;
@@ -56,8 +56,8 @@ pub struct Inlets {
 pub struct DispatchSettings {
     /// `[join]`.
     pub join: config::Join,
-    /// `[line]`.
-    pub line: config::Line,
+    /// `[line] recipe_key`: the key of a reading that names the part's recipe.
+    pub recipe_key: Option<String>,
     /// The cameras whose frame a part waits for.
     pub cameras: BTreeSet<Name>,
     /// The sensors whose reading a part waits for.
@@ -70,7 +70,7 @@ impl From<&config::Settings> for DispatchSettings {
         let sensors = settings.sensors.iter().filter(|(_, sensor)| sensor.expected);
         Self {
             join: settings.join.clone(),
-            line: settings.line.clone(),
+            recipe_key: settings.line.recipe_key.clone(),
             cameras: cameras.map(|(name, _)| name.clone()).collect(),
             sensors: sensors.map(|(name, _)| name.clone()).collect(),
         }
@@ -78,8 +78,8 @@ impl From<&config::Settings> for DispatchSettings {
 }
 
 /// Runs the stage until every camera has ended and every open part is closed, or until `stop`: then open parts are
-/// closed at once, with what has come, and sent on. Each part is judged by the plan that was in force when it was captured, on
-/// the rung that is in force when it is routed.
+/// closed at once, with what has come, and sent on. Each part is judged by the plan and made by the recipe that were in force
+/// when it was captured, on the rung that is in force when it is routed.
 pub async fn run(
     inlets: Inlets,
     settings: DispatchSettings,
@@ -91,8 +91,8 @@ pub async fn run(
 ) {
     let Inlets { frames, mut readings, triggers } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
-    let (clock, line, beat) = (Timers::start(), settings.line, telemetry.pulse().listen("dispatch"));
-    let mut desk = Desk { joiner, clock, line, terms, door, telemetry, out, triggers, beat };
+    let (clock, recipe_key, beat) = (Timers::start(), settings.recipe_key, telemetry.pulse().listen("dispatch"));
+    let mut desk = Desk { joiner, clock, recipe_key, terms, door, telemetry, out, triggers, beat };
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
     while desk.take_held(&mut cameras).await && (cameras.any_left() || desk.joiner.has_open()) {
@@ -132,7 +132,7 @@ pub async fn run(
 struct Desk {
     joiner: Joiner,
     clock: Timers,
-    line: config::Line,
+    recipe_key: Option<String>,
     terms: Arc<Terms>,
     door: Arc<dyn Admission>,
     telemetry: Telemetry,
@@ -210,14 +210,17 @@ impl Desk {
     /// Takes a place in the cameras' queues first, then asks the door, then lets the cameras know: so nothing is
     /// journalled as open that no camera has room for, and no trigger closes a part that was let in before.
     async fn trigger(&mut self, mut reading: Reading) -> bool {
+        let asker = reading.asker.take();
+        let answer = |word: std::fmt::Arguments<'_>| asker.iter().for_each(|asker| asker.tell(word));
         let id_given = reading.part.is_some();
         let part = reading.part.get_or_insert_with(PartId::generate).clone();
         if self.joiner.is_full() && !self.joiner.is_open(&part) {
-            self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: too many parts are open"));
+            self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: {TOO_MANY}"));
             self.door.goes_by(&part, reading.captured);
+            answer(format_args!("overrun {part}: {TOO_MANY}"));
             return true;
         }
-        let (mut places, mut awaited) = (Vec::new(), BTreeSet::new());
+        let (mut places, mut awaited, mut without) = (Vec::new(), BTreeSet::new(), Vec::new());
         for (camera, queue) in self.triggers.get(&reading.sensor).into_iter().flatten() {
             awaited.insert(camera.clone());
             match queue.clone().try_reserve_owned() {
@@ -225,16 +228,25 @@ impl Desk {
                 Err(error) => {
                     let why = overrun(&error);
                     self.telemetry.tell(Event::TriggerOverrun, format_args!("camera {camera}, part {part}: {why}"));
+                    without.push(format!("camera {camera}: {why}"));
                 }
             }
         }
         let at = reading.captured;
+        let without = without.join(", ");
         if places.is_empty() {
             self.door.goes_by(&part, at);
-        }
-        if places.is_empty() || !self.admit(&part, at, true).await {
+            answer(format_args!("overrun {part}: {without}"));
             return true;
         }
+        if let Err(turned_away) = self.admit(&part, at, true).await {
+            answer(format_args!("{turned_away}"));
+            return true;
+        }
+        let lacks = if without.is_empty() { "" } else { ", without " };
+        answer(format_args!("accepted {part}{lacks}{without}"));
+        // Its connection does not wait for the road.
+        drop(asker);
         for place in places {
             place.send(Trigger { part: Some(part.clone()), at });
         }
@@ -243,21 +255,22 @@ impl Desk {
         self.send(joined).await
     }
 
-    /// Asks the door; what it turns away is counted.
-    async fn admit(&self, part: &PartId, captured: Monotonic, triggered: bool) -> bool {
+    /// Asks the door; what it turns away is counted, and given as whoever sent a trigger is told it.
+    async fn admit(&self, part: &PartId, captured: Monotonic, triggered: bool) -> Result<(), String> {
         let asked = self.beat.excused();
         let admitted = self.door.admit(part.clone(), captured, triggered).await;
         drop(asked);
         match admitted {
-            Admitted::Accepted => return true,
+            Admitted::Accepted => Ok(()),
             Admitted::Duplicate => {
                 self.telemetry.tell(Event::PartDuplicate, format_args!("part {part} has come before in this run"));
+                Err(format!("duplicate {part}"))
             }
             Admitted::Refused { why } => {
                 self.telemetry.tell(Event::PartRefused, format_args!("part {part}: {why}"));
+                Err(format!("refused {part}: {why}"))
             }
         }
-        false
     }
 
     /// Sends closed parts on, however long the road takes to have room for them.
@@ -266,7 +279,7 @@ impl Desk {
             self.telemetry.tell(event, format_args!("{detail}"));
         }
         for joined in joined {
-            if !joined.triggered && !self.admit(&joined.id, joined.captured, false).await {
+            if !joined.triggered && self.admit(&joined.id, joined.captured, false).await.is_err() {
                 continue;
             }
             self.telemetry.tell(Event::PartJoined, format_args!("part {}: {} frames", joined.id, joined.frames.len()));
@@ -284,14 +297,14 @@ impl Desk {
     /// The part with its recipe and route. Rules that look at pixels are tried off the event loop.
     async fn routed(&self, joined: Joined) -> Part {
         let Joined { id, id_given, captured, closed: joined, frames, readings, mut notes, .. } = joined;
-        let (recipe, unusable) = recipe(&self.line, &readings);
+        // The plan and the line's recipe of its capture and the order in force now hold for the whole way of this part.
+        let InForce { plan, rung, recipe: lines } = self.terms.at(captured);
+        let (recipe, unusable) = recipe(self.recipe_key.as_deref(), &lines, &readings);
         if let Some(Note::UnusableRecipe { seen }) = &unusable {
             tracing::warn!("part {id}: {seen:?} is no recipe name; the line's recipe {recipe} is used");
         }
         notes.extend(unusable);
         let readings = Arc::new(readings);
-        // The plan of its capture and the order in force now hold for the whole way of this part.
-        let (plan, rung) = self.terms.at(captured);
         let mut part =
             Part { id, id_given, recipe, captured, joined, frames, readings, notes, plan, route: None, rung };
         part.route = if looks_at_pixels(&part.plan) {
@@ -312,6 +325,7 @@ impl Desk {
                 let part = reading.part.get_or_insert_with(PartId::generate);
                 self.telemetry.tell(Event::TriggerOverrun, format_args!("part {part}: stopping"));
                 self.door.goes_by(part, reading.captured);
+                reading.asker.iter().for_each(|asker| asker.tell(format_args!("overrun {part}: stopping")));
                 continue;
             }
             let joined = self.joiner.reading(reading, self.clock.now());
@@ -337,6 +351,9 @@ impl Desk {
         self.send(joined).await;
     }
 }
+
+/// Why no part may be opened.
+const TOO_MANY: &str = "too many parts are open";
 
 /// Why a camera has no room for a trigger.
 fn overrun(error: &mpsc::error::TrySendError<mpsc::Sender<Trigger>>) -> &'static str {

@@ -40,7 +40,7 @@ pub(in crate::flow) fn frame(camera: &str, part: Option<&str>, captured: Monoton
 
 /// A reading without values.
 pub(in crate::flow) fn reading(sensor: &str, part: Option<&str>, captured: Monotonic) -> Reading {
-    Reading { sensor: name(sensor), captured, part: part.map(id), values: BTreeMap::new() }
+    Reading { sensor: name(sensor), captured, part: part.map(id), values: BTreeMap::new(), asker: None }
 }
 
 /// A reading with one value.

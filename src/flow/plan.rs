@@ -5,6 +5,7 @@
 
 mod build;
 pub mod choice;
+mod recipes;
 pub mod terms;
 
 use std::collections::BTreeMap;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Monotonic;
 use crate::flow::retry::{Retry, draw};
+use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 use message::{BirthMessage, CountersMessage, GovernorMessage, Health, Standing, State, StatusMessage, Topics};
 use outbox::{Ended, Outbox, Publication};
@@ -148,13 +149,14 @@ impl Publisher {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut health, mut birth, mut since) = (self.health.clone(), self.birth.clone(), None);
         birth.mark_changed();
-        let (mut told, mut stands) = (Ok(()), self.standing());
+        let (mut told, mut stands) = (Ok(()), self.stands());
         while told.is_ok() {
             tokio::select! {
                 biased;
                 Ok(()) = birth.changed() => {
                     let born = birth.borrow_and_update().clone();
                     told = notes.send(self.topics.birth(&born)).await;
+                    told = told.and(self.tell_changed(&mut stands, state, notes).await);
                 }
                 _ = ticks.tick() => {
                     let counters = self.topics.counters(&self.counters(started));
@@ -164,9 +166,7 @@ impl Publisher {
                 }
                 Ok(()) = health.changed() => {
                     told = self.tell_rung(&mut since, false, notes).await;
-                    if std::mem::replace(&mut stands, self.standing()) != self.standing() {
-                        told = told.and(notes.send(self.topics.status(&self.status(state))).await);
-                    }
+                    told = told.and(self.tell_changed(&mut stands, state, notes).await);
                 }
                 () = stop.cancelled(), if state == State::Online => {
                     state = State::Draining;
@@ -174,6 +174,20 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    /// Tells the status where what it says has changed.
+    async fn tell_changed(
+        &self,
+        stands: &mut (Name, Standing),
+        state: State,
+        notes: &mpsc::Sender<Publication>,
+    ) -> Result<(), mpsc::error::SendError<Publication>> {
+        let now = self.stands();
+        if std::mem::replace(stands, now.clone()) == now {
+            return Ok(());
+        }
+        notes.send(self.topics.status(&self.status(state))).await
     }
 
     /// Tells on which rung the device judges, where that is another than was told, or is to be told `again`.
@@ -194,15 +208,17 @@ impl Publisher {
         }
     }
 
-    fn standing(&self) -> Standing {
-        self.health.borrow().standing.clone()
+    /// What the status says that changes by itself.
+    fn stands(&self) -> (Name, Standing) {
+        (self.birth.borrow().recipe.clone(), self.health.borrow().standing.clone())
     }
 
     fn status(&self, state: State) -> StatusMessage {
         let (waiting, refused) = self.feed.backlog();
         let last_seq = *self.feed.committed().borrow();
         let backlog = message::Backlog { waiting, refused };
-        StatusMessage::new(&self.birth.borrow(), state, backlog, self.standing(), last_seq)
+        let standing = self.health.borrow().standing.clone();
+        StatusMessage::new(&self.birth.borrow(), state, backlog, standing, last_seq)
     }
 
     fn counters(&self, started: Monotonic) -> CountersMessage {

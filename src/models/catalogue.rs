@@ -170,7 +170,7 @@ mod tests {
         let text = "device.id = \"d\"\ncameras.c = { kind = \"replay\", path = \"p\" }\n\
                     models = { a = { folder = \"example\" }, b = { folder = \"second\" }, c = { folder = \"third\" } }\n\
                     routes = [{ name = \"r\", members = [{ model = \"a\" }] }]";
-        let surroundings = Surroundings { folder: folder.path().into(), credentials: None };
+        let surroundings = Surroundings { folder: folder.path().into(), credentials: None, runtime: None };
         let settings = config::settings("kenpin.toml", &[("kenpin.toml".to_owned(), text.to_owned())], &surroundings);
         let mut settings = settings.unwrap();
         let (models, findings) = examine(&settings.models);

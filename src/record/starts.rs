@@ -6,7 +6,6 @@
 //! A start has failed unless the line then ran for [`WELL`], or ended in good order. Deliberately keeps no models and no
 //! fits: those have passports, hashes and a shelf of their own.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Monotonic;
 use crate::config::Texts;
+use crate::record::whole;
 
 /// Starts that may fail in a row with one configuration.
 pub const LIMIT: u32 = 3;
@@ -134,30 +134,14 @@ fn starts(folder: &Path) -> PathBuf {
 
 /// Reads a file; `None` where there is none, or none that can be understood, which is told.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-        Err(error) => return told(path, &error),
-    };
-    serde_json::from_slice(&bytes).map_or_else(|error| told(path, &error), Some)
-}
-
-fn told<T>(path: &Path, error: &dyn std::error::Error) -> Option<T> {
-    tracing::warn!("{} cannot be read and is passed over: {error}", path.display());
-    None
+    whole::read(path)
+        .inspect_err(|error| tracing::warn!("{} cannot be read and is passed over: {error}", path.display()))
+        .ok()?
 }
 
 /// Writes a file as a whole, onto the disk.
 fn write(path: &Path, content: &impl Serialize) {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = std::fs::create_dir_all(folder).and_then(|()| {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec(content)?)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        std::fs::File::open(folder)?.sync_all()
-    });
-    if let Err(error) = written {
+    if let Err(error) = whole::write(path, content) {
         tracing::warn!("{} cannot be written, so failed starts are not counted: {error}", path.display());
     }
 }

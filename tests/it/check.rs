@@ -187,6 +187,15 @@ broken_configs! {
     condition_with_two_tests: "equals = \"mono\"" => "at_least = 1, at_most = 2";
     condition_with_a_needless_test: "sensor = \"plc\", key = \"type\", equals = \"mono\"" => "camera = \"top\", present = true";
     gpio_sensor_reads_no_text: "kind = \"tcp-listen\"\naddress = \"127.0.0.1:5005\"" => "kind = \"gpio\"\nchip = \"/dev/gpiochip0\"";
+    socket_with_too_long_a_path: "kind = \"tcp-listen\"\naddress = \"127.0.0.1:5005\"" =>
+        "kind = \"unix-listen\"\npath = \"/run/kenpin/of-a-name-that-is-longer/than-the-kernel-has-room-for/in-the-address-of-a-socket-which-is-108-bytes\"";
+    acknowledging_what_triggers_nothing: "[models.teacher]" =>
+        "[sensors.lot]\nkind = \"mqtt\"\ntopic = \"lot\"\nacknowledge = true\n\n[models.teacher]";
+    register_of_recipes_that_there_are_not: "recipe = \"elpv-cells\"" =>
+        "recipe = \"elpv-cells\"\n\n[changeover]\naddress = \"plc\"\nregister = 1\nacknowledge = 1\nrecipes = [{ number = 1, recipe = \"elpv-cell\" }, { number = 0, recipe = \"elpv-cells\" }]";
+    register_of_recipes_with_shared_numbers: "recipe = \"elpv-cells\"" =>
+        "recipe = \"elpv-cells\"\n\n[changeover]\naddress = \"plc:502\"\nregister = 1\nrecipes = [{ number = 1, recipe = \"elpv-cells\" }, { number = 2, recipe = \"elpv-cells\" }, { number = 2, recipe = \"mono\" }]",
+        "{ sensor = \"plc\", key = \"type\", equals = \"mono\" }" => "{ recipe = \"mono\" }";
     output_without_its_keys: "[models.teacher]" => "[outputs.ejector]\nkind = \"gpio\"\nperiod_ms = 500\ncoil = 3\n\n[models.teacher]";
     output_to_no_address: "[models.teacher]" => "[outputs.alive]\nkind = \"modbus\"\naddress = \"plc\"\ncoil = 3\nwork = \"heartbeat\"\non = [\"none\"]\n\n[models.teacher]";
     one_line_driven_twice: "[models.teacher]" => "[outputs.a]\nkind = \"gpio\"\nchip = \"/dev/gpiochip0\"\nline = 1\nwork = \"heartbeat\"\n\n[outputs.b]\nkind = \"gpio\"\nchip = \"/dev/gpiochip0\"\nline = 1\nactive_low = true\nwork = \"heartbeat\"\n\n[sensors.eye]\nkind = \"gpio\"\nchip = \"/dev/gpiochip0\"\nline = 1\n\n[models.teacher]";

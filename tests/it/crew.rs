@@ -32,6 +32,7 @@ fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Pla
     });
     let only = config::Route { name: name("only"), when: vec![], by_gate_only: false, station, lighter: vec![] };
     let settings = Settings {
+        changeover: None,
         device: name("device"),
         line: config::Line { recipe: name("recipe"), run: name("run"), recipe_key: None },
         cameras: BTreeMap::new(),

@@ -5,6 +5,7 @@
 
 mod board;
 mod boxes;
+mod changeover;
 mod check;
 mod cli;
 mod conformance;

@@ -1,66 +1,9 @@
 //! Outputs of the daemon, seen from the other end: a Modbus server that is not ours writes down how its coils were switched.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::net::{SocketAddr, TcpListener};
 
 use crate::support::daemon::{Daemon, Line};
-
-/// One write of a coil: its number and whether it was switched on.
-type Write = (u16, bool);
-
-/// A Modbus TCP server that knows one function, "Write Single Coil", and answers as the specification says (MODBUS Application
-/// Protocol 1.1b3, 6.5; MODBUS Messaging on TCP/IP 1.0b, 3.1.3).
-struct Server {
-    address: SocketAddr,
-    written: Arc<(Mutex<Vec<Write>>, Condvar)>,
-}
-
-impl Server {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, written) = (listener.local_addr().unwrap(), Arc::<(Mutex<Vec<Write>>, Condvar)>::default());
-        let all = Arc::clone(&written);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let all = Arc::clone(&all);
-                std::thread::spawn(move || serve(stream, &all));
-            }
-        });
-        Self { address, written }
-    }
-
-    /// How a coil was switched, in order.
-    fn coil(&self, number: u16) -> Vec<bool> {
-        let written = self.written.0.lock().unwrap();
-        written.iter().filter(|(coil, _)| *coil == number).map(|(_, on)| *on).collect()
-    }
-
-    /// Waits until a coil was written so often.
-    fn wait_for(&self, number: u16, count: usize) {
-        let few = |written: &mut Vec<Write>| written.iter().filter(|(coil, _)| *coil == number).count() < count;
-        drop(self.written.1.wait_while(self.written.0.lock().unwrap(), few).unwrap());
-    }
-}
-
-fn serve(mut stream: TcpStream, (written, more): &(Mutex<Vec<Write>>, Condvar)) {
-    // Transaction, protocol 0, length, unit; then function, coil, 0xFF00 for on and 0 for off.
-    let mut request = [0; 12];
-    while stream.read_exact(&mut request).is_ok() {
-        let word = |at: usize| u16::from_be_bytes([request[at], request[at + 1]]);
-        assert_eq!((word(2), word(4), request[6], request[7]), (0, 6, 7, 5), "{request:?}");
-        let on = match word(10) {
-            0xFF00 => true,
-            0 => false,
-            other => panic!("{other:#x} is no state of a coil"),
-        };
-        written.lock().unwrap().push((word(8), on));
-        more.notify_all();
-        if stream.write_all(&request).is_err() {
-            return;
-        }
-    }
-}
+use crate::support::modbus::Server;
 
 /// An ejector and a heartbeat on one server.
 fn outputs(address: SocketAddr, on: &str) -> String {
@@ -88,7 +31,7 @@ fn the_heartbeat_toggles_while_parts_are_judged_and_ends_off() {
     let (server, line) = (Server::start(), Line::with_parts(3));
     let paced = "repeat = true\npace = \"paced\"\nframes_per_second = 20";
     let daemon = Daemon::start(&line.configure(paced, &outputs(server.address, "[\"reject\"]")));
-    server.wait_for(3, 6);
+    server.wait_for_coil(3, 6);
     assert!(daemon.terminate().success());
     let beats = server.coil(3);
     // The last one is switched off again where it ends on.

@@ -16,7 +16,7 @@ fn stems() -> Vec<String> {
 }
 
 /// The first so many parts that the camera gives: from the second round on with the number of the round.
-fn replayed(count: usize) -> BTreeSet<String> {
+pub(crate) fn replayed(count: usize) -> BTreeSet<String> {
     let rounds = (1..).flat_map(|round| {
         let named = move |stem: String| if round == 1 { stem } else { format!("{stem}#{round}") };
         stems().into_iter().map(named)
@@ -24,12 +24,12 @@ fn replayed(count: usize) -> BTreeSet<String> {
     rounds.take(count).collect()
 }
 
-fn text<'v>(verdict: &'v Value, key: &str) -> &'v str {
+pub(crate) fn text<'v>(verdict: &'v Value, key: &str) -> &'v str {
     verdict[key].as_str().unwrap_or_default()
 }
 
 /// A place whose camera begins again after the last picture.
-fn endless() -> Place {
+pub(crate) fn endless() -> Place {
     let place = Place::new();
     std::fs::create_dir(place.path("conf.d")).unwrap();
     std::fs::write(place.path("conf.d/endless.toml"), "[cameras.top]\nrepeat = true\n").unwrap();

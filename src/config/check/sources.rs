@@ -21,10 +21,12 @@ pub(super) fn sensors(
     for (name, told) in &file.sensors {
         let table = Path::of(&["sensors", name.as_str()]);
         text_has_one_key(told, &table, findings);
+        acknowledges(told, &table, file, name, findings);
         let Some(source) = sensor_source(told, &table, surroundings, findings) else { continue };
         let shared = |other: &Sensor| match (&other.source, &source) {
             (SensorSource::Stdin, SensorSource::Stdin) => true,
             (SensorSource::TcpListen(one), SensorSource::TcpListen(other)) => one == other && one.port() != 0,
+            (SensorSource::UnixListen(one), SensorSource::UnixListen(other)) => one == other,
             (SensorSource::Gpio(one), SensorSource::Gpio(other)) => (&one.chip, one.line) == (&other.chip, other.line),
             _ => false,
         };
@@ -46,6 +48,22 @@ fn sensor(told: &file::Sensor, source: SensorSource) -> Sensor {
         time_key: told.time_key.clone(),
         delay: Duration::from_millis(told.delay_ms),
         expected: told.expected,
+        acknowledge: told.acknowledge,
+    }
+}
+
+/// Only what triggers is acknowledged, and only over a connection.
+fn acknowledges(told: &file::Sensor, table: &Path, file: &file::File, name: &Name, findings: &mut Findings<'_>) {
+    let triggers = |camera: &file::Camera| camera.trigger_sensor.as_ref() == Some(name);
+    if told.acknowledge && !file.cameras.iter().flatten().any(|(_, camera)| triggers(camera)) {
+        let path = table.then("acknowledge");
+        let message =
+            format!("{} is set, but no camera is triggered by that sensor", findings.document().describe(&path));
+        findings.key(
+            &path,
+            message,
+            "want a camera with it as `trigger_sensor`: triggers are acknowledged, nothing else",
+        );
     }
 }
 
@@ -76,6 +94,7 @@ fn sensor_source(
         SensorKind::Stdin => Some(SensorSource::Stdin),
         SensorKind::TcpListen => listen(told.address.as_ref()?, &table.then("address"), findings),
         SensorKind::TcpConnect => connect(told.address.as_ref()?, &table.then("address"), findings),
+        SensorKind::UnixListen => socket(told.path.as_ref()?, surroundings, table, findings),
         SensorKind::Mqtt => topic(told.topic.as_ref()?, table, findings),
         SensorKind::Gpio => Some(SensorSource::Gpio(GpioEdges {
             chip: told.chip.clone()?,
@@ -93,8 +112,9 @@ fn own_keys(kind: SensorKind, table: &Path, findings: &mut Findings<'_>) {
     let chosen = format!("`kind = \"{}\"`", kind.as_str());
     let tcp = matches!(kind, SensorKind::TcpListen | SensorKind::TcpConnect);
     let gpio = kind == SensorKind::Gpio;
+    let unix = kind == SensorKind::UnixListen;
     let needed = [
-        ("path", "`kind = \"file\"`", kind == SensorKind::File),
+        ("path", "`kind = \"file\"` and `kind = \"unix-listen\"`", unix || kind == SensorKind::File),
         ("address", "the tcp kinds", tcp),
         ("topic", "`kind = \"mqtt\"`", kind == SensorKind::Mqtt),
         ("chip", GPIO, gpio),
@@ -109,7 +129,8 @@ fn own_keys(kind: SensorKind, table: &Path, findings: &mut Findings<'_>) {
     }
     let text = ["format", "part_key", "time_key", "max_line_bytes"].map(|key| (key, LINES, !gpio));
     let edges = ["edge", "debounce_ms"].map(|key| (key, GPIO, gpio));
-    for (key, owner, own) in text.into_iter().chain(edges) {
+    let talks = [("acknowledge", "the tcp kinds and `kind = \"unix-listen\"`", tcp || unix)];
+    for (key, owner, own) in text.into_iter().chain(edges).chain(talks) {
         if !own {
             stray(findings, table, key, &chosen, owner);
         }
@@ -122,6 +143,26 @@ fn listen(address: &str, path: &Path, findings: &mut Findings<'_>) -> Option<Sen
     }
     let message = format!("{} is {address:?}", findings.document().describe(path));
     findings.value(path, message, "want `ip:port` to listen on, such as \"0.0.0.0:5005\"");
+    None
+}
+
+/// The longest path of a Unix socket in bytes (unix(7): 108 with the byte that ends it).
+const LONGEST_SOCKET: usize = 107;
+
+fn socket(
+    told: &std::path::Path,
+    surroundings: &Surroundings,
+    table: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<SensorSource> {
+    let path = surroundings.runtime.as_ref().unwrap_or(&surroundings.folder).join(told);
+    let length = path.as_os_str().len();
+    if length <= LONGEST_SOCKET {
+        return Some(SensorSource::UnixListen(path));
+    }
+    let key = table.then("path");
+    let message = format!("{} is {}, {length} bytes long", findings.document().describe(&key), path.display());
+    findings.value(&key, message, format!("want at most {LONGEST_SOCKET} bytes for a socket"));
     None
 }
 

@@ -15,7 +15,7 @@ pub struct Sensor {
     /// Where its lines come from.
     #[schemars(required)]
     pub kind: Option<SensorKind>,
-    /// `file`: the file.
+    /// `file`: the file; `unix-listen`: the socket, relative to systemd's `$RUNTIME_DIRECTORY` where there is one.
     pub path: Option<PathBuf>,
     /// `tcp-listen`: `ip:port` to listen on; `tcp-connect`: `host:port` to connect to.
     pub address: Option<String>,
@@ -52,6 +52,10 @@ pub struct Sensor {
     /// Whether a part waits for its reading.
     #[serde(default = "default::yes")]
     pub expected: bool,
+    /// The kinds with a connection: whether whoever sends a trigger is told, in a line, what becomes of it: `accepted PART`,
+    /// `overrun PART: WHY`, `duplicate PART`, `refused PART: WHY` or `garbled: WHY`.
+    #[serde(default)]
+    pub acknowledge: bool,
 }
 
 /// Where sensor text comes from.
@@ -66,6 +70,8 @@ pub enum SensorKind {
     TcpListen,
     /// Kenpin connects, and again after a loss.
     TcpConnect,
+    /// Kenpin listens on a Unix socket that its user and group may write to; any number of senders connect.
+    UnixListen,
     /// A topic at the broker of `[mqtt]`; each message is one line.
     Mqtt,
     /// The edges of a line of a GPIO chip; each is a reading without values.
@@ -81,6 +87,7 @@ impl SensorKind {
             Self::Stdin => "stdin",
             Self::TcpListen => "tcp-listen",
             Self::TcpConnect => "tcp-connect",
+            Self::UnixListen => "unix-listen",
             Self::Mqtt => "mqtt",
             Self::Gpio => "gpio",
         }

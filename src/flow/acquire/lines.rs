@@ -107,7 +107,7 @@ pub fn parse(line: &str, name: &Name, settings: &Sensor, arrival: Arrival) -> Re
         Some(time) if arrival.synchronised => on_monotonic(time, arrival),
         _ => arrival.at - settings.delay,
     };
-    Ok(Reading { sensor: name.clone(), captured, part, values: values(fields)? })
+    Ok(Reading { sensor: name.clone(), captured, part, values: values(fields)?, asker: None })
 }
 
 /// A key with its value, as it was written and as it is understood.

@@ -1,17 +1,21 @@
-//! Sensor text from the outside world: a file, standard input, TCP both ways, MQTT messages handed in by the app.
+//! Sensor text from the outside world: a file, standard input, TCP both ways, a Unix socket, MQTT messages handed in by the app.
 //!
 //! Promises: a line is stamped when it is complete; one that is too long or cannot be understood is counted and the
-//! stream goes on; blank lines mean nothing; every wait races the stop token. Does not interpret a line (see `lines`).
+//! stream goes on; blank lines mean nothing; every wait races the stop token. A sender that wants to know what becomes of its
+//! triggers is told in the order in which that is decided, also after it has ended its own half of the connection. Does not
+//! interpret a line (see `lines`).
 
 mod framing;
 mod gpio;
+mod listen;
 mod tcp;
+mod unix;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::codec::FramedRead;
@@ -21,7 +25,7 @@ use super::DeviceError;
 use super::lines::{self, Arrival};
 use crate::clock::{self, Monotonic};
 use crate::config::{Sensor, SensorSource};
-use crate::flow::Reading;
+use crate::flow::{Asker, Reading};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 use framing::{BoundedLines, BrokenLine};
@@ -49,7 +53,7 @@ pub async fn open_sensor(
     stop: CancellationToken,
 ) -> Result<SensorTask, DeviceError> {
     let device = format!("sensor {name}");
-    let ear = Ear { name, settings: Arc::new(settings.clone()), telemetry, out, stop };
+    let ear = Ear { name, settings: Arc::new(settings.clone()), telemetry, out, stop, asker: None };
     let mut local_addr = None;
     let handle = match &settings.source {
         SensorSource::File(path) => {
@@ -63,11 +67,18 @@ pub async fn open_sensor(
             tokio::spawn(async move { ear.follow_to_end(stdin).await })
         }
         SensorSource::TcpListen(address) => {
-            let bound = tcp::bind(*address).await;
+            let bound = listen::bind(*address).await;
             let (listener, bound) = bound
                 .map_err(|error| DeviceError::failed(&format_args!("{device}: cannot listen on {address}"), &error))?;
             local_addr = Some(bound);
-            tokio::spawn(tcp::listen(listener, ear))
+            tokio::spawn(listen::listen(listener, ear))
+        }
+        SensorSource::UnixListen(path) => {
+            let socket = unix::Socket::bind(path).map_err(|error| {
+                DeviceError::failed(&format_args!("{device}: cannot listen on {}", path.display()), &error)
+            })?;
+            tracing::info!("{device} listens on {}", path.display());
+            tokio::spawn(listen::listen(listen::Listener::Unix(socket), ear))
         }
         SensorSource::TcpConnect(address) => tokio::spawn(tcp::connect(address.clone(), ear)),
         SensorSource::Gpio(edges) => {
@@ -102,9 +113,35 @@ struct Ear {
     telemetry: Telemetry,
     out: mpsc::Sender<Reading>,
     stop: CancellationToken,
+    /// Who is told what becomes of a reading.
+    asker: Option<Asker>,
 }
 
 impl Ear {
+    /// Hears every line of `stream` and, where its sender wants to know, tells it what becomes of its triggers.
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite) -> std::io::Result<Heard> {
+        let (read, mut write) = tokio::io::split(stream);
+        if !self.settings.acknowledge {
+            return self.follow(read).await;
+        }
+        let hang_up = self.stop.child_token();
+        let (asker, mut words) = Asker::new(hang_up.clone());
+        let ear = Self { asker: Some(asker), stop: hang_up.clone(), ..self.clone() };
+        // Moved in: the last asker goes with the last reading that is not decided on, and then there is nothing more to say.
+        let hear = async move { ear.follow(read).await };
+        let say = async move {
+            while let Some(word) = words.recv().await {
+                write.write_all(format!("{word}\n").as_bytes()).await?;
+            }
+            write.shutdown().await
+        };
+        let (heard, said) = tokio::join!(hear, hang_up.run_until_cancelled(say));
+        said.unwrap_or(Ok(()))?;
+        // A sender that was hung up on ends its own connection, not the sensor.
+        let hung_up = hang_up.is_cancelled() && !self.stop.is_cancelled();
+        heard.map(|heard| if hung_up { Heard::End } else { heard })
+    }
+
     /// Hears every line of `stream`.
     async fn follow(&self, stream: impl AsyncRead + Unpin) -> std::io::Result<Heard> {
         let mut lines = FramedRead::new(stream, BoundedLines::new(self.settings.max_line_bytes));
@@ -139,29 +176,26 @@ impl Ear {
     /// Takes one line; whether anybody wants another.
     async fn hear(&self, line: Result<String, BrokenLine>) -> bool {
         let name = &self.name;
-        match line {
-            Ok(line) if line.trim().is_empty() => true,
+        let (event, why) = match line {
+            Ok(line) if line.trim().is_empty() => return true,
             Ok(line) => match lines::parse(&line, name, &self.settings, self.arrival()) {
                 Ok(reading) => {
                     self.telemetry.tell(Event::ReadingTaken, format_args!("sensor {name}: part {:?}", reading.part));
-                    matches!(self.stop.run_until_cancelled(self.out.send(reading)).await, Some(Ok(())))
+                    let reading = Reading { asker: self.asker.clone(), ..reading };
+                    return matches!(self.stop.run_until_cancelled(self.out.send(reading)).await, Some(Ok(())));
                 }
-                Err(error) => {
-                    self.telemetry.tell(Event::ReadingGarbled, format_args!("sensor {name}: {error}"));
-                    true
-                }
+                Err(error) => (Event::ReadingGarbled, error.to_string()),
             },
             Err(BrokenLine::TooLong) => {
-                let most = self.settings.max_line_bytes;
-                self.telemetry
-                    .tell(Event::ReadingTooLong, format_args!("sensor {name}: a line of more than {most} bytes"));
-                true
+                (Event::ReadingTooLong, format!("a line of more than {} bytes", self.settings.max_line_bytes))
             }
-            Err(BrokenLine::NotUtf8) => {
-                self.telemetry.tell(Event::ReadingGarbled, format_args!("sensor {name}: a line that is not UTF-8"));
-                true
-            }
+            Err(BrokenLine::NotUtf8) => (Event::ReadingGarbled, "a line that is not UTF-8".into()),
+        };
+        self.telemetry.tell(event, format_args!("sensor {name}: {why}"));
+        if let Some(asker) = &self.asker {
+            asker.tell(format_args!("garbled: {why}"));
         }
+        true
     }
 
     fn arrival(&self) -> Arrival {

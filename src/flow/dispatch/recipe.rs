@@ -1,21 +1,19 @@
 //! Which recipe is in force for a part. Pure.
 
-use crate::config;
 use crate::flow::{Note, Reading};
 use crate::name::Name;
 
 /// How much of a word that is no recipe stands in the note, in characters.
 const SHOWN: usize = 80;
 
-/// The recipe that a reading names under the line's recipe key, the first in the order of `readings`; else the line's.
-/// What is named but cannot be a name is noted, and the line's recipe is in force.
+/// The recipe that a reading names under `key`, the first in the order of `readings`; else the line's, `in_force` when the part
+/// was captured. What is named but cannot be a name is noted, and the line's recipe is in force.
 #[must_use]
-pub fn recipe(line: &config::Line, readings: &[Reading]) -> (Name, Option<Note>) {
-    let key = line.recipe_key.as_ref();
+pub fn recipe(key: Option<&str>, in_force: &Name, readings: &[Reading]) -> (Name, Option<Note>) {
     let named = key.and_then(|key| readings.iter().find_map(|reading| reading.values.get(key)));
-    let Some(named) = named.map(ToString::to_string) else { return (line.recipe.clone(), None) };
+    let Some(named) = named.map(ToString::to_string) else { return (in_force.clone(), None) };
     Name::new(&named).map_or_else(
-        |_| (line.recipe.clone(), Some(Note::UnusableRecipe { seen: named.chars().take(SHOWN).collect() })),
+        |_| (in_force.clone(), Some(Note::UnusableRecipe { seen: named.chars().take(SHOWN).collect() })),
         |recipe| (recipe, None),
     )
 }
@@ -27,10 +25,6 @@ mod tests {
     use super::*;
     use crate::flow::fakes::{at, name, reading, valued};
     use crate::value::Value;
-
-    fn line(key: Option<&str>) -> config::Line {
-        config::Line { recipe: name("mono"), run: name("r"), recipe_key: key.map(Into::into) }
-    }
 
     proptest! {
         #[test]
@@ -46,11 +40,11 @@ mod tests {
                 |_| (name("mono"), Some(Note::UnusableRecipe { seen })),
                 |first| (first, None),
             );
-            prop_assert_eq!(recipe(&line(Some("type")), &readings), wanted);
-            prop_assert_eq!(recipe(&line(Some("other")), &readings), (name("mono"), None));
-            prop_assert_eq!(recipe(&line(None), &readings), (name("mono"), None));
+            prop_assert_eq!(recipe(Some("type"), &name("mono"), &readings), wanted);
+            prop_assert_eq!(recipe(Some("other"), &name("mono"), &readings), (name("mono"), None));
+            prop_assert_eq!(recipe(None, &name("mono"), &readings), (name("mono"), None));
             readings.remove(1);
-            prop_assert_eq!(recipe(&line(Some("type")), &readings), (name(&second), None));
+            prop_assert_eq!(recipe(Some("type"), &name("mono"), &readings), (name(&second), None));
         }
     }
 }

@@ -12,7 +12,7 @@ use super::*;
 use crate::flow::fakes::{at, frame, id, name, reading, valued};
 use crate::flow::frames::{self, FrameSink};
 use crate::flow::plan::Plan;
-use crate::flow::{Note, bound};
+use crate::flow::{Asker, Note, bound};
 use crate::value::Value;
 
 /// A door that knows some parts already, and remembers who asked.
@@ -70,7 +70,7 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
     };
     let settings = DispatchSettings {
         join: config::Join { window: WINDOW, keep_readings: 10 * WINDOW, waiting_readings: 16, open_parts },
-        line: config::Line { recipe: name("mono"), run: name("r"), recipe_key: Some("recipe".into()) },
+        recipe_key: Some("recipe".into()),
         cameras: cameras.iter().copied().map(name).collect(),
         sensors: sensors.iter().copied().map(name).collect(),
     };
@@ -80,7 +80,7 @@ fn start(cameras: &[&'static str], sensors: &[&str], open_parts: usize, answers:
         unseen: Mutex::default(),
     });
     let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
-    let terms = Arc::new(Terms::new(Arc::new(Plan::without_models(Vec::new())), ordered));
+    let terms = Arc::new(Terms::new(Arc::new(Plan::without_models(Vec::new())), ordered, name("mono")));
     let asked: Arc<dyn Admission> = Arc::<Door>::clone(&door);
     let task = tokio::spawn(run(inlets, settings, Arc::clone(&terms), asked, telemetry.clone(), out, stop.clone()));
     let cameras = cameras.iter().copied().zip(sinks).collect();
@@ -301,7 +301,8 @@ async fn a_stop_takes_the_queued_readings_and_tells_what_is_lost() {
     }
     tokio::time::sleep(WINDOW / 2).await;
     bench.say(reading("scale", Some("open"), at(0))).await;
-    bench.say(reading("gate", Some("never let in"), at(0))).await;
+    let (asker, mut words) = Asker::new(CancellationToken::new());
+    bench.say(Reading { asker: Some(asker), ..reading("gate", Some("never let in"), at(0)) }).await;
     bench.shoot("top", "never opened").await;
     bench.stop.cancel();
     for part in ["a", "b", "open"] {
@@ -310,6 +311,38 @@ async fn a_stop_takes_the_queued_readings_and_tells_what_is_lost() {
     assert!(bench.next().await.is_none());
     assert_eq!(bench.telemetry.count(Event::TriggerOverrun), 1);
     assert_eq!(bench.telemetry.count(Event::FrameSuperseded), 1);
+    assert_eq!(words.recv().await.as_deref(), Some("overrun never let in: stopping"));
+    assert_eq!(words.recv().await, None, "nothing is owed any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_triggers_is_told_what_becomes_of_it() {
+    let full = Admitted::Refused { why: "no room in the journal".into() };
+    let mut bench = start(&["top"], &[], 3, &[("known", Admitted::Duplicate), ("much", full)]);
+    let (asker, mut words) = Asker::new(CancellationToken::new());
+    for (sensor, part, wanted) in [
+        ("gate", "known", "duplicate known"),
+        ("gate", "much", "refused much: no room in the journal"),
+        ("pair", "a", "accepted a, without camera side: it has ended"),
+        ("gate", "b", "overrun b: camera top: its queue of triggers is full"),
+        ("pair", "c", "overrun c: camera side: it has ended, camera top: its queue of triggers is full"),
+        ("gate", "", "accepted "),
+        ("gate", "d", "accepted d"),
+        ("gate", "e", "overrun e: too many parts are open"),
+    ] {
+        let part = Some(part).filter(|part| !part.is_empty());
+        bench.say(Reading { asker: Some(asker.clone()), ..reading(sensor, part, at(0)) }).await;
+        let answer = words.recv().await.unwrap();
+        let mut wanted = wanted.to_owned();
+        // The camera takes its triggers, all but that of `a`, for which it takes its time until `c` has come.
+        if sensor == "gate" && answer.starts_with("accepted") || answer.starts_with("overrun c") {
+            let taken = bench.triggers.recv().await.unwrap().part.unwrap();
+            wanted += if part.is_none() { taken.as_str() } else { "" };
+        }
+        assert_eq!(answer, wanted);
+    }
+    drop(asker);
+    assert_eq!(words.recv().await, None, "a part on its way holds nobody's connection");
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,7 +377,7 @@ async fn each_part_keeps_the_rung_that_was_in_force_when_it_was_routed() {
 #[tokio::test(start_paused = true)]
 async fn a_part_is_judged_by_the_plan_of_its_capture_and_old_plans_go_when_no_part_can_come_for_them() {
     let mut bench = start(&["top"], &[], 4, &[]);
-    let old = bench.terms.newest();
+    let old = bench.terms.newest().plan;
     let new = Arc::new(Plan::without_models(Vec::new()));
     let begun = Monotonic::now();
     bench.terms.begin(begun, &new, &watch::channel(0).1);

@@ -170,10 +170,11 @@ impl Crew {
         self.seats.iter().filter_map(|seat| Some((&seat.name, seat.placement()?)))
     }
 
-    /// The models that could not be opened, each with its sentence.
+    /// The models that cannot judge, each with why: they could not be opened, or their threads have panicked since.
     pub fn stopped(&self) -> impl Iterator<Item = (&Name, &str)> {
         self.seats.iter().filter_map(|seat| match &seat.state {
             State::Stopped { why } => Some((&seat.name, why.as_str())),
+            State::Running { thread, .. } if thread.is_finished() => Some((&seat.name, "its thread has panicked")),
             State::Running { .. } => None,
         })
     }

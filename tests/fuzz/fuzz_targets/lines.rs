@@ -25,6 +25,7 @@ fuzz_target!(|line: &str| {
             time_key: Some("time".into()),
             delay: Duration::ZERO,
             expected: false,
+            acknowledge: false,
         };
         let Ok(reading) = lines::parse(line, &name, &settings, arrival) else { continue };
         for value in reading.values.values() {

@@ -157,7 +157,7 @@ fn frame() -> Arc<Frame> {
 fn question(case: &Case, found: Vec<Found>) -> Question {
     let sensor = Name::new("sensor").unwrap();
     let captured = Monotonic::from_nanos(0);
-    let readings = vec![Reading { sensor, captured, part: None, values: case.readings.clone() }];
+    let readings = vec![Reading { sensor, captured, part: None, values: case.readings.clone(), asker: None }];
     Question { frame: Some(frame()), region: Region::Whole, readings: Arc::new(readings), found }
 }
 

@@ -69,7 +69,7 @@ impl Asked {
 fn said(text: &str) -> Question {
     let values = BTreeMap::from([("text".to_owned(), Value::Text(text.into()))]);
     let sensor = Name::new("screwdriver").unwrap();
-    let reading = Reading { sensor, captured: Monotonic::from_nanos(0), part: None, values };
+    let reading = Reading { sensor, captured: Monotonic::from_nanos(0), part: None, values, asker: None };
     Question { frame: None, region: Region::Whole, readings: Arc::new(vec![reading]), found: Vec::new() }
 }
 

@@ -213,9 +213,19 @@ pub(crate) fn publish_retained(port: u16, topic: &str, text: &str) {
 /// Publishes a question with this correlation data, and gives the correlation data of the answer with the answer.
 #[track_caller]
 pub(crate) fn ask(port: u16, topic: &str, correlation: &str) -> (String, Value) {
+    ask_with(port, topic, correlation, None)
+}
+
+/// The same with a payload.
+#[track_caller]
+pub(crate) fn ask_with(port: u16, topic: &str, correlation: &str, payload: Option<&str>) -> (String, Value) {
     let mut asking = Command::new("mosquitto_rr");
     asking.args(["-V", "5", "-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic, "-e", "answers/1"]);
-    asking.args(["-n", "-D", "publish", "correlation-data", correlation, "-F", "%D %p"]);
+    match payload {
+        Some(payload) => asking.args(["-m", payload]),
+        None => asking.arg("-n"),
+    };
+    asking.args(["-D", "publish", "correlation-data", correlation, "-F", "%D %p"]);
     asking.args(["-W", &DEADLINE.as_secs().to_string()]);
     let output = asking.output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();

@@ -164,7 +164,7 @@ fn reading(model: &Model) -> anyhow::Result<Reading> {
             _ => {}
         }
     }
-    Ok(Reading { sensor: Name::new("import")?, captured: Monotonic::now(), part: None, values })
+    Ok(Reading { sensor: Name::new("import")?, captured: Monotonic::now(), part: None, values, asker: None })
 }
 
 /// A picture to be kept; `None` for one of 16 bits or of too many bytes.

@@ -17,6 +17,7 @@ fn sensor(format: LineFormat) -> Sensor {
         time_key: Some("time".into()),
         delay: Duration::from_millis(20),
         expected: false,
+        acknowledge: false,
     }
 }
 

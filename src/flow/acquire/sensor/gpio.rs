@@ -56,7 +56,7 @@ fn hear(ear: &Ear, filter: &mut Filter, edge: Edge) -> bool {
     }
     let captured = edge.at - ear.settings.delay;
     ear.telemetry.tell(Event::ReadingTaken, format_args!("sensor {name}: edge {}", edge.number));
-    let reading = Reading { sensor: name.clone(), captured, part: None, values: BTreeMap::new() };
+    let reading = Reading { sensor: name.clone(), captured, part: None, values: BTreeMap::new(), asker: None };
     ear.out.blocking_send(reading).is_ok()
 }
 
@@ -144,10 +144,18 @@ mod tests {
             time_key: None,
             delay: Duration::from_millis(2),
             expected: true,
+            acknowledge: false,
         };
         let (out, mut readings) = mpsc::channel(4);
         let (telemetry, stop) = (Telemetry::default(), CancellationToken::new());
-        let ear = Ear { name: name("eye"), settings: Arc::new(settings), telemetry: telemetry.clone(), out, stop };
+        let ear = Ear {
+            name: name("eye"),
+            settings: Arc::new(settings),
+            telemetry: telemetry.clone(),
+            out,
+            stop,
+            asker: None,
+        };
         let mut filter = Filter::new(Duration::from_millis(5));
         for edge in [edge(10, 1), edge(12, 2), edge(50, 6)] {
             assert!(hear(&ear, &mut filter, edge));

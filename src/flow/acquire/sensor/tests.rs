@@ -13,7 +13,7 @@ const BOUND: usize = 16;
 fn settings(source: SensorSource) -> Sensor {
     let delay = Duration::ZERO;
     let (part_key, time_key, format) = (Some("part".into()), None, LineFormat::KeyValue);
-    Sensor { source, format, max_line_bytes: BOUND, part_key, time_key, delay, expected: true }
+    Sensor { source, format, max_line_bytes: BOUND, part_key, time_key, delay, expected: true, acknowledge: false }
 }
 
 struct Bench {
@@ -42,7 +42,7 @@ impl Bench {
     fn ear(&self) -> Ear {
         let settings = Arc::new(settings(SensorSource::Stdin));
         let (telemetry, out, stop) = (self.telemetry.clone(), self.out.clone(), self.stop.clone());
-        Ear { name: Name::new("scale").unwrap(), settings, telemetry, out, stop }
+        Ear { name: Name::new("scale").unwrap(), settings, telemetry, out, stop, asker: None }
     }
 
     async fn part(&mut self) -> String {
@@ -136,7 +136,7 @@ async fn a_listener_hears_all_and_a_connection_too_many_replaces_the_oldest() {
     let task = bench.open(SensorSource::TcpListen("127.0.0.1:0".parse().unwrap()), None).await.unwrap();
     let address = task.local_addr.unwrap();
     let mut senders = Vec::new();
-    for index in 0..=tcp::CONNECTIONS {
+    for index in 0..=listen::CONNECTIONS {
         let mut sender = TcpStream::connect(address).await.unwrap();
         sender.write_all(format!("part={index}\n").as_bytes()).await.unwrap();
         assert_eq!(bench.part().await, index.to_string());
@@ -147,6 +147,86 @@ async fn a_listener_hears_all_and_a_connection_too_many_replaces_the_oldest() {
     assert_eq!(bench.part().await, "still");
     bench.stop.cancel();
     task.handle.await.unwrap();
+}
+
+/// The lines that come back, up to the end of the connection.
+async fn told(stream: impl tokio::io::AsyncRead + Unpin) -> String {
+    let (mut stream, mut text) = (stream, String::new());
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+impl Bench {
+    /// Opens a socket whose senders are told what becomes of their triggers.
+    async fn open_socket(&self, path: &std::path::Path) -> Result<SensorTask, DeviceError> {
+        let settings = Sensor { acknowledge: true, ..settings(SensorSource::UnixListen(path.into())) };
+        let (name, telemetry) = (Name::new("program").unwrap(), self.telemetry.clone());
+        open_sensor(name, &settings, None, telemetry, self.out.clone(), self.stop.clone()).await
+    }
+}
+
+#[tokio::test]
+async fn a_sender_on_a_unix_socket_is_told_what_becomes_of_its_lines_also_after_it_has_said_all() {
+    let (mut bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("trigger.sock");
+    let task = bench.open_socket(&path).await.unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o660);
+    let mut sender = tokio::net::UnixStream::connect(&path).await.unwrap();
+    sender.write_all(b"part=a\nnonsense\npart=b\n").await.unwrap();
+    sender.shutdown().await.unwrap();
+    let (a, b) = (bench.readings.recv().await.unwrap(), bench.readings.recv().await.unwrap());
+    a.asker.as_ref().unwrap().tell(format_args!("accepted a"));
+    b.asker.as_ref().unwrap().tell(format_args!("overrun b: too many parts are open"));
+    drop((a, b));
+    let told = told(sender).await;
+    let mut lines: Vec<&str> = told.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert_eq!((lines[0], lines[2]), ("accepted a", "overrun b: too many parts are open"));
+    assert!(lines[1].starts_with("garbled: "), "{told}");
+    bench.stop.cancel();
+    task.handle.await.unwrap();
+    assert!(!path.exists(), "the socket goes with its listener");
+}
+
+#[tokio::test]
+async fn a_sender_that_takes_no_words_is_hung_up_on_and_the_next_is_heard() {
+    let (mut bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("trigger.sock");
+    let task = bench.open_socket(&path).await.unwrap();
+    let mut deaf = tokio::net::UnixStream::connect(&path).await.unwrap();
+    deaf.write_all(b"part=a\n").await.unwrap();
+    let a = bench.readings.recv().await.unwrap();
+    let long = "x".repeat(1 << 16);
+    // More than the socket and the queue of words hold.
+    (0..4096).for_each(|_| a.asker.as_ref().unwrap().tell(format_args!("{long}")));
+    let mut end = Vec::new();
+    // It ends, though the asker lives on.
+    deaf.read_to_end(&mut end).await.unwrap();
+    let mut next = tokio::net::UnixStream::connect(&path).await.unwrap();
+    next.write_all(b"part=b\n").await.unwrap();
+    assert_eq!(bench.part().await, "b");
+    bench.stop.cancel();
+    task.handle.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_or_another_file_is_not() {
+    let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("trigger.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "left behind");
+    let first = bench.open_socket(&path).await.unwrap();
+    let error = bench.open_socket(&path).await.unwrap_err().to_string();
+    assert!(error.starts_with("sensor program: cannot listen on ") && error.contains("another process"), "{error}");
+    tokio::net::UnixStream::connect(&path).await.unwrap();
+    bench.stop.cancel();
+    first.handle.await.unwrap();
+    std::fs::write(&path, "mine").unwrap();
+    let error = Bench::new().open_socket(&path).await.unwrap_err().to_string();
+    assert!(error.contains("a file that is no socket"), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
 }
 
 #[tokio::test]

@@ -163,6 +163,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
     };
     let rung = |text: &str| config::LadderRung { name: name(text), accuracy: None, part_seconds: None, watts: None };
     let settings = Settings {
+        changeover: None,
         device: name("device"),
         line: config::Line { recipe: name("recipe"), run: name("run"), recipe_key: None },
         cameras: BTreeMap::new(),

@@ -46,7 +46,7 @@ fn frame(width: u32, height: u32, levels: &[u8]) -> Arc<Frame> {
 fn reading_of(sensor: &str, values: &[(&str, Value)]) -> Reading {
     let values: BTreeMap<String, Value> =
         values.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    Reading { sensor: Name::new(sensor).unwrap(), captured: Monotonic::from_nanos(0), part: None, values }
+    Reading { sensor: Name::new(sensor).unwrap(), captured: Monotonic::from_nanos(0), part: None, values, asker: None }
 }
 
 fn asked(readings: Vec<Reading>) -> Question {

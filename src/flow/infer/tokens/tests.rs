@@ -28,7 +28,7 @@ fn model(inputs: Vec<TextInput>) -> Model {
 
 fn said(sensor: &str, value: Value) -> Reading {
     let values = BTreeMap::from([("text".to_owned(), value)]);
-    Reading { sensor: Name::new(sensor).unwrap(), captured: Monotonic::from_nanos(0), part: None, values }
+    Reading { sensor: Name::new(sensor).unwrap(), captured: Monotonic::from_nanos(0), part: None, values, asker: None }
 }
 
 fn fed(inputs: Vec<TextInput>, readings: &[Reading]) -> Result<Vec<TensorData>, String> {

@@ -55,7 +55,13 @@ pub(super) async fn read(
         format!("no text was read with a confidence of {} or more, of {} lines", station.sure_from, all.len())
     })?;
     let values = BTreeMap::from([(station.key.clone(), Value::Text(read))]);
-    Ok(Reading { sensor: station.sensor.clone(), captured: part.captured, part: Some(part.id.clone()), values })
+    Ok(Reading {
+        sensor: station.sensor.clone(),
+        captured: part.captured,
+        part: Some(part.id.clone()),
+        values,
+        asker: None,
+    })
 }
 
 /// The lines of an answer.

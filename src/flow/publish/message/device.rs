@@ -25,6 +25,8 @@ pub struct StatusMessage {
     pub epoch: Uuid,
     /// Whether it inspects.
     pub state: State,
+    /// The recipe that parts are made by, where no reading names another.
+    pub recipe: Name,
     /// The verdicts that wait for the broker.
     pub backlog: Backlog,
     /// What stands in the way of judging as asked for.
@@ -45,6 +47,17 @@ pub struct Standing {
     /// Why the last reload was refused, in one sentence; absent when none was, or one that came later was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload_refused: Option<String>,
+    /// Why the last changeover was refused, in one sentence; absent when none was, or one that came later was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe_refused: Option<String>,
+    /// Why the device does not go on with the recipe that the line was last changed over to, in one sentence; it stands in every
+    /// verdict's `degraded` too. Absent where it does, and after the next changeover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe_lost: Option<String>,
+    /// Why the register by which a controller changes the recipe cannot be read, or the one that tells it not be written, in one
+    /// sentence; absent while they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe_register: Option<String>,
     /// Why the device judges by the configuration that last ran well and not by the one it was given, in one sentence; it stands
     /// in every verdict's `degraded` too. Absent where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +69,7 @@ impl StatusMessage {
     #[must_use]
     pub fn new(birth: &BirthMessage, state: State, backlog: Backlog, standing: Standing, last_seq: u64) -> Self {
         let (schema, device, epoch) = (STATUS.into(), birth.device.clone(), birth.epoch);
-        Self { schema, device, epoch, state, backlog, standing, last_seq }
+        Self { schema, device, epoch, state, recipe: birth.recipe.clone(), backlog, standing, last_seq }
     }
 }
 
@@ -123,7 +136,7 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// What the device is and judges with. Retained, told at every connect and after every reload.
+/// What the device is and judges with. Retained, told at every connect, after every reload and after every changeover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BirthMessage {
     /// `kenpin.birth/1`.
@@ -136,7 +149,7 @@ pub struct BirthMessage {
     pub epoch: Uuid,
     /// The production run.
     pub run: Name,
-    /// The recipe in force at the start.
+    /// The recipe that parts are made by, where no reading names another.
     pub recipe: Name,
     /// The hash of the plan.
     pub plan: String,
@@ -260,7 +273,7 @@ pub struct ReplyMessage {
     pub schema: String,
     /// The device.
     pub device: Name,
-    /// The command: `reload`.
+    /// The command: `reload` or `recipe`.
     pub command: String,
     /// Whether it was carried out; otherwise everything is as it was.
     pub done: bool,
