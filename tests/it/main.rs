@@ -11,6 +11,7 @@ mod conformance;
 mod crew;
 mod doctor;
 mod engines;
+mod explain;
 mod families;
 mod fit;
 mod frames;
