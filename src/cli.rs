@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod engines;
 mod eval;
+mod explain;
 mod fit;
 mod gauge;
 mod labelled;
@@ -53,6 +54,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Eval(eval::Args),
+    Explain(explain::Args),
     Fit(fit::Args),
     Gauge(gauge::Args),
     Bench(bench::Args),
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Gauge(args) => gauge::run(&args),
         Command::Bench(args) => bench::run(&args),

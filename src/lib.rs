@@ -9,6 +9,7 @@
 //! * [`board`] reads what the machine tells of itself.
 //! * [`task`] and [`fusion`] are pure: what a model's tensors mean, and how several opinions become one.
 //! * [`record`] and [`learn`] are the **study**: the journal, kept images, and the figures that look back.
+//! * [`explain`] works out afterwards why a verdict is what it is.
 //! * [`outputs`] ejects what is not good, at its own moment, and says that the line is judged; [`gpio`] and [`modbus`] are
 //!   the rims to chip and controller.
 //! * [`govern`] is the **control room**: which model runs, by heat, power and pace; [`simulate`] tries it on boards that are
@@ -34,6 +35,7 @@ pub mod clock;
 pub mod config;
 pub mod doctor;
 pub mod engines;
+pub mod explain;
 pub mod flow;
 pub mod fusion;
 pub mod govern;

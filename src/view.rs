@@ -8,18 +8,26 @@ mod canvas;
 use embedded_graphics::pixelcolor::RgbColor;
 use image::RgbImage;
 
+use crate::flow::{Image, PixelFormat};
 use crate::name::Name;
 use crate::task::{Area, ClassScore, Detected, Findings, Map, Quantity, TextLine};
 use canvas::{Canvas, Colour, at};
 
 const DEFECT: Colour = Colour::new(220, 40, 40);
 const GOOD: Colour = Colour::new(20, 140, 70);
+const AGAINST: Colour = Colour::new(40, 90, 230);
 
 /// The most lines of words in the corner.
 const ROWS: usize = 8;
 
 /// How much of a colour is laid over a pixel at most, so that the picture still shows.
 const TINT: f64 = 0.55;
+
+/// The same of a map in which most of the frame has little colour.
+const STRONG: f64 = 0.75;
+
+/// Cells of a drawn map for one cell of the map: its edges are not to be taken for something.
+const FINER: usize = 8;
 
 /// Draws findings over the frame they are of. `defects` are the labels that are drawn as defects. A frame narrower than 320
 /// pixels is enlarged by a whole factor.
@@ -41,6 +49,45 @@ pub fn draw(frame: &RgbImage, findings: &Findings, defects: &[Name]) -> RgbImage
         Findings::Text { lines } => text(&mut canvas, lines),
     }
     canvas.done()
+}
+
+/// Draws a map of what a score rests on over the frame: red where something speaks for a defect, blue where something speaks
+/// against one, the stronger the more; a cross where most speaks for one. A map that is level is not drawn.
+#[must_use]
+pub fn evidence(frame: &RgbImage, map: &Map, words: &str) -> RgbImage {
+    let mut canvas = Canvas::new(frame);
+    let most = map.numbers.iter().fold(0.0_f64, |most, number| most.max(f64::from(number.abs())));
+    let (width, height) = (map.width * FINER, map.height * FINER);
+    let fine = Map { width, height, covers: map.covers, numbers: map.resized(width, height) };
+    if most > 0.0 {
+        canvas.tint(|point| {
+            let share = at(&fine, point)? / most;
+            Some((if share > 0.0 { DEFECT } else { AGAINST }, share.abs() * STRONG))
+        });
+    }
+    if let Some(peak) = map.peak().filter(|(_, number)| *number > 0.0) {
+        canvas.cross(peak.0, Colour::WHITE);
+    }
+    canvas.bar(0, words, 0.0, DEFECT);
+    canvas.done()
+}
+
+/// A picture of any format to draw on: 16 bits lose their lower half, grey becomes three channels. `None` for pixels that do not
+/// fill it, which [`Image`] rules out.
+#[must_use]
+pub fn rgb(image: &Image) -> Option<RgbImage> {
+    let high = |words: &[u8]| {
+        let words = words.as_chunks::<2>().0.iter();
+        words.map(|&word| u16::from_ne_bytes(word).to_be_bytes()[0]).collect::<Vec<u8>>()
+    };
+    let grey = |levels: &[u8]| levels.iter().flat_map(|&level| [level; 3]).collect::<Vec<u8>>();
+    let pixels = match image.format() {
+        PixelFormat::Grey8 => grey(image.bytes()),
+        PixelFormat::Rgb8 => image.bytes().to_vec(),
+        PixelFormat::Grey16 => grey(&high(image.bytes())),
+        PixelFormat::Rgb16 => high(image.bytes()),
+    };
+    RgbImage::from_raw(image.width(), image.height(), pixels)
 }
 
 fn colour(label: &Name, defects: &[Name]) -> Colour {

@@ -1,4 +1,4 @@
-"""The ELPV cells as labelled sets, and `kenpin` at work on them: what cascade.py, adaptive.py and learn.py share."""
+"""The ELPV cells as labelled sets, and `kenpin` at work on them: what cascade.py, adaptive.py, learn.py and explain.py share."""
 import argparse
 import csv
 import json

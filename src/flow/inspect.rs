@@ -84,8 +84,9 @@ fn judge_panel(plan: &Plan, panel: &Panel, Walked { answers, part, .. }: &Walked
     }
 }
 
-/// Holds a score against the thresholds.
-fn decide(score: f64, Thresholds { reject_from, pass_below }: Thresholds) -> (Decision, Reason) {
+/// Holds a score against the thresholds: the decision, and the reason that tells both.
+#[must_use]
+pub fn decide(score: f64, Thresholds { reject_from, pass_below }: Thresholds) -> (Decision, Reason) {
     if score >= reject_from {
         (Decision::Reject, Reason::ScoreAtOrAbove { score, reject_from })
     } else if score < pass_below {

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::config;
 use crate::flow::verdict::Decision;
 use crate::flow::{Frame, Image, PixelFormat, bound};
+use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 
 /// Why images cannot be kept.
@@ -40,6 +41,19 @@ pub fn audited(epoch: Uuid, seq: u64, share: f64) -> bool {
     let digest = Sha256::new().chain_update(epoch.as_bytes()).chain_update(seq.to_be_bytes()).finalize();
     let bits = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte)) >> 11;
     (bits as f64) / ((1_u64 << 53) as f64) < share
+}
+
+/// What all files that belong to one verdict begin with: the first eight digits of the journal's epoch, and the sequence number.
+#[must_use]
+pub fn stem(epoch: Uuid, seq: u64) -> String {
+    let epoch: String = epoch.simple().to_string().chars().take(8).collect();
+    format!("{epoch}-{seq:012}")
+}
+
+/// The name of the kept frame of a camera.
+#[must_use]
+pub fn file_name(epoch: Uuid, seq: u64, camera: &Name) -> String {
+    format!("{}-{camera}.png", stem(epoch, seq))
 }
 
 struct Job {
@@ -104,7 +118,7 @@ impl Images {
 /// The folder, as the image thread knows it.
 struct Shelf {
     folder: PathBuf,
-    prefix: String,
+    epoch: Uuid,
     max_bytes: u64,
     /// Sizes by name: the first is the oldest.
     kept: BTreeMap<String, u64>,
@@ -122,10 +136,9 @@ impl Shelf {
                 kept.insert(name.to_owned(), entry.metadata()?.len());
             }
         }
-        let prefix = epoch.simple().to_string().chars().take(8).collect();
         let bytes = kept.values().sum();
         let (folder, max_bytes) = (settings.folder.clone(), settings.max_bytes);
-        Ok(Self { folder, prefix, max_bytes, kept, bytes, telemetry })
+        Ok(Self { folder, epoch, max_bytes, kept, bytes, telemetry })
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
@@ -149,7 +162,7 @@ impl Shelf {
         if self.bytes + size > self.max_bytes {
             return Err(format!("no room: {} of {} bytes are taken and cannot be removed", self.bytes, self.max_bytes));
         }
-        let name = format!("{}-{seq:012}-{}.png", self.prefix, frame.camera);
+        let name = file_name(self.epoch, seq, &frame.camera);
         let path = self.folder.join(&name);
         write(&path, &png).map_err(|error| format!("{}: {error}", path.display()))?;
         self.bytes += size;
@@ -219,7 +232,6 @@ mod tests {
     use super::*;
     use crate::clock::Monotonic;
     use crate::flow::pool::Pool;
-    use crate::name::Name;
     use proptest::prelude::*;
 
     fn frame(shade: u16) -> Arc<Frame> {

@@ -9,6 +9,7 @@
 //! Deliberately does not know what a verdict says: a body is bytes.
 
 mod fresh;
+pub mod past;
 mod store;
 mod writer;
 
@@ -37,6 +38,14 @@ pub enum JournalError {
     /// The folder or the lock file cannot be made.
     #[error("journal {}: cannot be opened for writing: {cause}", path.display())]
     Unwritable {
+        /// The file that was wanted.
+        path: PathBuf,
+        /// What the system said.
+        cause: String,
+    },
+    /// There is no such file to look back into.
+    #[error("journal {}: cannot be read: {cause}", path.display())]
+    Absent {
         /// The file that was wanted.
         path: PathBuf,
         /// What the system said.

@@ -35,6 +35,20 @@ impl Map {
         }
         numbers
     }
+
+    /// The middle of the cell with the greatest number, x and y in pixels of the frame, and that number; `None` of an empty map.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a map has far fewer than 2^53 cells a side")]
+    pub fn peak(&self) -> Option<([f64; 2], f32)> {
+        let greatest = self.numbers.iter().enumerate().reduce(|most, next| if next.1 > most.1 { next } else { most });
+        let (place, number) = greatest?;
+        let [left, top, right, bottom] = self.covers;
+        let middle =
+            |from: f64, to: f64, at: usize, cells: usize| from + (to - from) * (at as f64 + 0.5) / cells as f64;
+        let x = middle(left, right, place % self.width.max(1), self.width);
+        let y = middle(top, bottom, place / self.width.max(1), self.height);
+        Some(([x, y], *number))
+    }
 }
 
 /// For each new place the two old ones it lies between, and how far it lies towards the second, 0 to 1.
@@ -69,6 +83,14 @@ mod tests {
         let seen = map(2, 1, vec![0.0, 1.0]).resized(4, 2);
         assert_eq!(seen, [0.0, 0.25, 0.75, 1.0, 0.0, 0.25, 0.75, 1.0]);
         assert_eq!(map(1, 1, vec![0.5]).resized(3, 1), [0.5; 3]);
+    }
+
+    #[test]
+    fn the_peak_lies_in_the_middle_of_its_cell() {
+        let numbers = vec![0.0, 0.0, -1.0, 0.5, 0.5, 0.0];
+        let seen = Map { width: 3, height: 2, covers: [10.0, 0.0, 40.0, 8.0], numbers }.peak();
+        assert_eq!(seen, Some(([15.0, 6.0], 0.5)), "the first of equals");
+        assert_eq!(map(0, 0, Vec::new()).peak(), None);
     }
 
     proptest! {

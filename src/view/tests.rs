@@ -50,6 +50,24 @@ fn a_mask_tints_what_it_covers() {
 }
 
 #[test]
+fn evidence_is_red_where_it_speaks_for_a_defect_and_blue_where_against() {
+    let map = Map { width: 3, height: 1, covers: [100.0, 0.0, 400.0, 300.0], numbers: vec![2.0, 0.0, -1.0] };
+    let drawn = evidence(&frame(400, 300), &map, "m");
+    let at = |x, y| drawn.get_pixel(x, y).0;
+    let [red, _, blue] = at(120, 100);
+    assert!(red > 180 && blue < 80, "{:?}", at(120, 100));
+    let [red, _, blue] = at(380, 100);
+    assert!(blue > 140 && red < 80, "half as strong: {:?}", at(380, 100));
+    assert_eq!(
+        (at(50, 100), at(150, 150)),
+        ([100; 3], [255; 3]),
+        "nothing beside the map; a cross at the hottest cell"
+    );
+    let level = Map { numbers: vec![0.0; 3], ..map };
+    assert_eq!(*evidence(&frame(400, 300), &level, "m").get_pixel(250, 150), GREY);
+}
+
+#[test]
 fn a_small_frame_is_enlarged_by_a_whole_factor() {
     let drawn = draw(&frame(100, 10), &Findings::Embedding { vector: vec![0.0] }, &[]);
     assert_eq!(drawn.dimensions(), (400, 40));

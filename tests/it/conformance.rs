@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-4;
 /// Set for the process that does the work.
 const CHILD: &str = "KENPIN_TEST_CONFORMANCE_CHILD";
 
-const FIXTURES: [&str; 5] = ["brightness", "bytes", "colour", "independent", "no-number"];
+const FIXTURES: [&str; 6] = ["brightness", "bytes", "colour", "corner", "independent", "no-number"];
 
 #[derive(Deserialize)]
 struct Case {

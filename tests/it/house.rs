@@ -34,7 +34,7 @@ fn storey(module: &str) -> u8 {
         "board" | "clock" | "gpio" | "memory" | "modbus" | "name" | "notify" | "pulse" | "value" | "telemetry"
         | "tensor" => 0,
         "fusion" | "config" | "engines" | "models" | "task" => 1,
-        "doctor" | "flow" | "govern" | "learn" | "outputs" | "record" | "simulate" | "view" => 2,
+        "doctor" | "explain" | "flow" | "govern" | "learn" | "outputs" | "record" | "simulate" | "view" => 2,
         "app" => 3,
         "cli" => 4,
         "main" | "lib" => 5,

@@ -12,6 +12,7 @@ mod conformance;
 mod crew;
 mod doctor;
 mod engines;
+mod explain;
 mod families;
 mod fit;
 mod frames;

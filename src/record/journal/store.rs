@@ -13,6 +13,7 @@ use super::{Backlog, JournalError, OpenPart};
 use crate::config;
 use crate::flow::publish::Row;
 use file::{beside, identity, lock, prepare};
+pub(super) use file::{identity_of, recognise};
 
 /// The fewest rows that one step of pruning removes: one group commit's worth.
 const PRUNED_AT_LEAST: u64 = 64;
@@ -314,7 +315,7 @@ fn number(row: &rusqlite::Row<'_>, column: usize) -> Result<u64, rusqlite::Error
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
-fn explain(path: &Path, error: &rusqlite::Error) -> JournalError {
+pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> JournalError {
     let path = path.to_owned();
     let cause = error.to_string();
     match error.sqlite_error_code() {

@@ -88,7 +88,7 @@ impl Trial {
     /// The answer over the picture, where somebody gave one.
     pub(super) fn drawn(&self, model: &Model) -> Option<RgbImage> {
         let frame = self.frame.as_ref().filter(|_| self.pictured)?;
-        Some(view::draw(&rgb(&frame.image)?, &self.findings, &model.passport.labels.defects))
+        Some(view::draw(&view::rgb(&frame.image)?, &self.findings, &model.passport.labels.defects))
     }
 
     /// Writes the reference beside the model, names it in the passport, and opens the model once more: it must hold.
@@ -177,20 +177,4 @@ fn picture(image: &Image) -> Option<Picture> {
     let levels = image.bytes();
     let small = levels.len() <= MAX_PICTURE_BYTES;
     small.then(|| Picture { width: image.width(), height: image.height(), channels, levels: levels.to_vec() })
-}
-
-/// A picture of any format to draw on: 16 bits lose their lower half, grey becomes three channels.
-fn rgb(image: &Image) -> Option<RgbImage> {
-    let high = |words: &[u8]| {
-        let words = words.as_chunks::<2>().0.iter();
-        words.map(|&word| u16::from_ne_bytes(word).to_be_bytes()[0]).collect::<Vec<u8>>()
-    };
-    let grey = |levels: &[u8]| levels.iter().flat_map(|&level| [level; 3]).collect::<Vec<u8>>();
-    let pixels = match image.format() {
-        PixelFormat::Grey8 => grey(image.bytes()),
-        PixelFormat::Rgb8 => image.bytes().to_vec(),
-        PixelFormat::Grey16 => grey(&high(image.bytes())),
-        PixelFormat::Rgb16 => high(image.bytes()),
-    };
-    RgbImage::from_raw(image.width(), image.height(), pixels)
 }

@@ -69,9 +69,8 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Refuses what is no journal of this or an older version, then sets durability and brings the schema up to date.
-pub(super) fn prepare(connection: &mut Connection, settings: &config::Journal) -> Result<(), JournalError> {
-    let path = settings.path.as_path();
+/// Refuses what is no journal of this or an older version; a file without a page is none yet.
+pub(in super::super) fn recognise(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     let pragma = |name: &str| {
         connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| explain(path, &error))
     };
@@ -84,6 +83,13 @@ pub(super) fn prepare(connection: &mut Connection, settings: &config::Journal) -
     if version > newest {
         return Err(JournalError::NewerSchema { path: path.to_owned(), seen: version, wanted: newest });
     }
+    Ok(())
+}
+
+/// Refuses what is no journal of this or an older version, then sets durability and brings the schema up to date.
+pub(super) fn prepare(connection: &mut Connection, settings: &config::Journal) -> Result<(), JournalError> {
+    let path = settings.path.as_path();
+    recognise(connection, path)?;
     // Half a megabyte of pages is enough for the newest rows and the way to them; SQLite's default holds two.
     // The log is folded into the file after a sixteenth of the budget, at most SQLite's own default of 1,000 pages.
     let log_pages = (settings.max_bytes / 4096 / 16).clamp(16, 1000);
@@ -110,9 +116,14 @@ pub(super) fn identity(connection: &Connection, path: &Path) -> Result<(Uuid, u6
             "INSERT OR IGNORE INTO meta (one, epoch, next_seq) VALUES (1, ?1, 1)",
             params![Uuid::now_v7().to_string()],
         )
-        .and_then(|_| {
-            connection.query_row("SELECT epoch, next_seq FROM meta", [], |row| Ok((row.get(0)?, number(row, 1)?)))
-        })
+        .map_err(|error| explain(path, &error))?;
+    identity_of(connection, path)
+}
+
+/// The epoch and the next number, as they stand in the file.
+pub(in super::super) fn identity_of(connection: &Connection, path: &Path) -> Result<(Uuid, u64), JournalError> {
+    connection
+        .query_row("SELECT epoch, next_seq FROM meta", [], |row| Ok((row.get(0)?, number(row, 1)?)))
         .map_err(|error| explain(path, &error))
         .and_then(|(epoch, next_seq): (String, u64)| match Uuid::parse_str(&epoch) {
             Ok(epoch) if next_seq > 0 => Ok((epoch, next_seq)),
