@@ -1,5 +1,6 @@
 //! `kenpin gauge` through the binary: its table, its exit codes, and what it says of a list that is no study.
 
+use std::fmt::Write as _;
 use std::process::{Command, Output};
 
 fn gauge(rows: &str, arguments: &[&str]) -> Output {
@@ -16,7 +17,7 @@ fn study(slips: &[(usize, usize, &str)]) -> String {
         let is = if part < 10 { "good" } else { "defective" };
         for trial in 0..2 {
             let slip = slips.iter().find(|slip| (slip.0, slip.1) == (part, trial)).map_or(is, |slip| slip.2);
-            rows += &format!("p{part},{is},kenpin,{trial},{is}\np{part},{is},night shift,{trial},{slip}\n");
+            writeln!(rows, "p{part},{is},kenpin,{trial},{is}\np{part},{is},night shift,{trial},{slip}").unwrap();
         }
     }
     rows

@@ -184,6 +184,7 @@ impl Looking<'_> {
             captured: frame.captured,
             part: None,
             values: values.clone(),
+            asker: None,
         });
         let found = self.message.votes.iter().filter(|other| other.member != vote.member).filter_map(|other| {
             let model = self.model(&other.answer.model, &other.answer.sha256).ok()?;
