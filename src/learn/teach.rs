@@ -89,7 +89,9 @@ impl Linear {
     /// The same head with all scores times `slope`: the answers stay, how sure they are does not.
     #[must_use]
     pub fn scaled(mut self, slope: f64) -> Self {
-        self.weights.iter_mut().flatten().chain(&mut self.biases).for_each(|number| *number *= slope);
+        for number in self.weights.iter_mut().flatten().chain(&mut self.biases) {
+            *number *= slope;
+        }
         self
     }
 }
@@ -113,7 +115,7 @@ pub fn teach(learner: Learner, examples: &Examples) -> Result<Linear, String> {
     }
 }
 
-/// -|x - mean of the class|^2, less what all classes share: 2 (m_c - m) . x - |m_c|^2 + |m|^2, with m the mean of the means.
+/// `-|x - mean|^2` of each class, less what all classes share: `2 (mean - m) . x - |mean|^2 + |m|^2`, with m the mean of the means.
 fn prototype(examples: &Examples) -> Linear {
     let means: Vec<Vec<f64>> = (0..examples.count)
         .map(|class| {
@@ -224,7 +226,9 @@ fn mean<'v>(vectors: impl Iterator<Item = &'v [f64]>) -> Vec<f64> {
         sum.iter_mut().zip(vector).for_each(|(sum, number)| *sum += number);
         many += 1;
     }
-    sum.iter_mut().for_each(|sum| *sum /= number(many));
+    for sum in &mut sum {
+        *sum /= number(many);
+    }
     sum
 }
 

@@ -140,18 +140,15 @@ fn every_head_is_a_model_that_the_daemon_loads_and_that_answers_as_the_formulas_
         let told = place.taught("pair", &["--head", head, "--out", &folder, "--bank", "4"]);
         let verified = place.kenpin(&["models", "verify", &folder, "--run"]);
         assert_eq!(verified.status.code(), Some(0), "{}", stderr(&verified));
-        let wanted: Vec<f64> = match learner {
-            Some(learner) => {
-                let by = slope(&held_out(learner, &examples).unwrap().scores, &examples);
-                let head = teach(learner, &examples).unwrap().scaled(by);
-                examples.vectors.iter().map(|vector| chances(&head.scores(vector))[1]).collect()
-            }
-            None => {
-                let bank = Bank::of(&examples.vectors[..6], 4).unwrap();
-                let threshold = bank.threshold.unwrap().distance;
-                let score = |vector: &Vec<f64>| ((bank.distance(vector) / threshold - 1.0) / 4.0 + 0.5).clamp(0.0, 1.0);
-                examples.vectors.iter().map(score).collect()
-            }
+        let wanted: Vec<f64> = if let Some(learner) = learner {
+            let by = slope(&held_out(learner, &examples).unwrap().scores, &examples);
+            let head = teach(learner, &examples).unwrap().scaled(by);
+            examples.vectors.iter().map(|vector| chances(&head.scores(vector))[1]).collect()
+        } else {
+            let bank = Bank::of(&examples.vectors[..6], 4).unwrap();
+            let threshold = bank.threshold.unwrap().distance;
+            let score = |vector: &Vec<f64>| ((bank.distance(vector) / threshold - 1.0) / 4.0 + 0.5).clamp(0.0, 1.0);
+            examples.vectors.iter().map(score).collect()
         };
         let seen = place.scores(&folder);
         assert_eq!(seen.len(), wanted.len());
@@ -176,7 +173,7 @@ fn versions_come_back_to_the_last_byte_and_examples_are_known_again() {
         first["taught"]["classes"].as_array().unwrap().iter().map(|class| class["name"].as_str().unwrap()).collect();
     assert_eq!(classes, ["good", "crack", "stain"]);
     let before = ["model.onnx", "passport.toml", "reference.safetensors", "taught.toml"].map(read);
-    let second = place.taught("pair", &["--out", "models/part"]);
+    let second = place.taught("pair", &["--out", "models/part", "--head", "prototype"]);
     assert_eq!(second["taught"]["number"].as_u64(), Some(2));
     assert!(String::from_utf8(read("taught.toml")).unwrap().contains("head = \"prototype\""));
     let listed = place.kenpin(&["models", "list", "models"]);

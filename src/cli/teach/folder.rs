@@ -87,21 +87,15 @@ fn passport(name: &Name, file: ModelFile, embedding: &Model, built: &Built, taug
         activation,
     };
     let names: Vec<Name> = taught.classes.iter().map(|class| class.name.clone()).collect();
-    let (task, outputs, labels) = match built.threshold() {
-        Some(threshold) => {
-            let range = Normalisation { threshold, minimum: 0.0, maximum: 2.0 * (THRESHOLDS_TO_1 - 1.0) * threshold };
-            let task = Anomaly {
-                score: Some(head.output().to_owned()),
-                score_normalisation: Some(range),
-                ..Anomaly::default()
-            };
-            (Task::Anomaly(task), vec![output(vec![1, 1], None)], Labels::default())
-        }
-        None => {
-            let defects = names.iter().skip(1).cloned().collect();
-            let scores = output(vec![1, names.len()], Some(Activation::Softmax));
-            (Task::Classification, vec![scores], Labels { names, defects })
-        }
+    let (task, outputs, labels) = if let Some(threshold) = built.threshold() {
+        let range = Normalisation { threshold, minimum: 0.0, maximum: 2.0 * (THRESHOLDS_TO_1 - 1.0) * threshold };
+        let score = Some(head.output().to_owned());
+        let task = Anomaly { score, score_normalisation: Some(range), ..Anomaly::default() };
+        (Task::Anomaly(task), vec![output(vec![1, 1], None)], Labels::default())
+    } else {
+        let defects = names.iter().skip(1).cloned().collect();
+        let scores = output(vec![1, names.len()], Some(Activation::Softmax));
+        (Task::Classification, vec![scores], Labels { names, defects })
     };
     Passport {
         schema: SCHEMA.into(),

@@ -110,7 +110,7 @@ impl Built {
         let (estimate, no_estimate) = match figures(&scores, examples, |place| gathered.counts(place)) {
             Ok((balanced_accuracy, auc)) => {
                 let examples = (0..scores.len()).filter(|place| gathered.counts(*place)).count();
-                (Some(HeldOutEstimate { way: way_word(way), examples, balanced_accuracy, auc }), None)
+                (Some(HeldOutEstimate { way: way.as_str().into(), examples, balanced_accuracy, auc }), None)
             }
             Err(why) => (None, Some(format!("of the examples that the embedding model was not trained on, {why}"))),
         };
@@ -136,7 +136,7 @@ impl Built {
         let (estimate, no_estimate) = match area(&scores, &bad) {
             Ok(auc) => {
                 let balanced_accuracy = interval::balanced_accuracy(&[told_right(false), told_right(true)]);
-                let way = way_word(Way::LeaveOneOut);
+                let way = Way::LeaveOneOut.as_str().into();
                 (Some(HeldOutEstimate { way, examples: places.len(), balanced_accuracy, auc }), None)
             }
             Err(_) => {
@@ -211,13 +211,6 @@ impl Built {
             bank,
             estimate: self.estimate.clone(),
         }
-    }
-}
-
-fn way_word(way: Way) -> String {
-    match way {
-        Way::LeaveOneOut => "leave-one-out".into(),
-        Way::TwentyFolds => "twenty-folds".into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The memory bank: good parts only, of which a part's distance to the nearest says how unusual it is. Pure.
 //!
-//! Source: K. Roth and others, "Towards total recall in industrial anomaly detection" (PatchCore, 2022), with one vector a
+//! Source: K. Roth and others, "Towards total recall in industrial anomaly detection" (`PatchCore`, 2022), with one vector a
 //! picture where the paper has one a patch: a score, and no map. The coreset is their greedy one, which is T. Gonzalez' (1985):
 //! it covers within twice the least radius that so many centres can have.
 
@@ -163,7 +163,7 @@ mod tests {
             let greatest = (0..examples.len()).map(nearest_other).fold(0.0, f64::max);
             let threshold = bank.threshold.unwrap();
             prop_assert!((threshold.distance - greatest).abs() < 1e-12, "{} {}", threshold.distance, greatest);
-            prop_assert!((threshold.false_rejects - 1.0 / (examples.len() as f64 + 1.0)).abs() < 1e-12);
+            prop_assert!((threshold.false_rejects - 1.0 / number(examples.len() + 1)).abs() < 1e-12);
             prop_assert!(examples.iter().all(|one| bank.distance(one) <= bank.radius));
         }
     }

@@ -89,9 +89,12 @@ pub fn points(
     measured.iter().zip(figures).map(point).collect()
 }
 
+/// The score of a vector, and whether it is rejected; `None` without a threshold.
+type Judge = Box<dyn Fn(&[f64]) -> (f64, Option<bool>)>;
+
 /// Teaches one draw and judges the others.
 fn judge(measured: Measured, taught: &Examples, judged: &Examples) -> Result<Drawn, String> {
-    let judge: Box<dyn Fn(&[f64]) -> (f64, Option<bool>)> = match measured {
+    let judge: Judge = match measured {
         Measured::Head(learner) => {
             let head = teach(learner, taught)?;
             Box::new(move |vector| {
@@ -124,14 +127,14 @@ fn judge(measured: Measured, taught: &Examples, judged: &Examples) -> Result<Dra
 
 #[cfg(test)]
 mod tests {
+    use super::super::number;
     use super::*;
 
     /// Good parts around 0, defective ones around 4, both 1 wide.
     fn parts(each: usize) -> Examples {
         let mut random = fastrand::Rng::with_seed(3);
         let classes: Vec<usize> = (0..2 * each).map(|place| place % 2).collect();
-        let vectors =
-            classes.iter().map(|class| vec![4.0 * f64::from(*class as u32) + random.f64() * 2.0, random.f64()]);
+        let vectors = classes.iter().map(|class| vec![4.0 * number(*class) + random.f64() * 2.0, random.f64()]);
         Examples { vectors: vectors.collect(), classes, count: 2 }
     }
 

@@ -3,8 +3,6 @@
 //! An estimate for parts that are drawn as the examples were, and for no others. It errs on the low side where examples are few,
 //! for each head of it has one less; its intervals take the examples as independent, which photographs of one part are not.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Examples, Learner, answer, chances, defect_log_odds, teach};
 use crate::learn::folds::folds;
 use crate::learn::interval;
@@ -33,13 +31,23 @@ pub struct HeldOut {
 }
 
 /// How examples were held out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// One at a time.
     LeaveOneOut,
     /// In 20 folds, because there are more than 200.
     TwentyFolds,
+}
+
+impl Way {
+    /// Its name in files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LeaveOneOut => "leave-one-out",
+            Self::TwentyFolds => "twenty-folds",
+        }
+    }
 }
 
 /// Judges each example by a head of the others.

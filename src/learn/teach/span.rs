@@ -35,7 +35,9 @@ impl Span {
             }
             let length = dot(&one, &one).sqrt();
             if length > NOTHING * scale {
-                one.iter_mut().for_each(|number| *number /= length);
+                for number in &mut one {
+                    *number /= length;
+                }
                 basis.push(one);
             }
         }
