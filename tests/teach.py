@@ -8,7 +8,6 @@ Prints the curves beside the recipe's own figures (models/elpv/few_shot.json, in
 one `kenpin teach` takes, and leaves target/teach/report.json and a picture for each direction. Exit code 1 when a cell of the
 embedding's training was among them, or the guard missed one that was put there. Standard library only.
 """
-import csv
 import json
 import os
 import random
@@ -17,6 +16,7 @@ import subprocess
 import sys
 import time
 
+from halves import cells as write_cells
 from halves import program, root, run
 
 SHOTS = (1, 2, 5, 10, 25, 50)
@@ -38,12 +38,8 @@ recipe = json.loads((root / "models/elpv/few_shot.json").read_text())["rows"]
 
 
 def write_list(path, names):
-    """A labelled list of cells, as `kenpin` reads it."""
-    with path.open("w") as file:
-        rows = csv.writer(file)
-        rows.writerow(["image", "truth"])
-        for name in names:
-            rows.writerow([data / "images" / f"{name}.png", "defective" if cells[name][1] else "good"])
+    """A labelled list of cells, as `kenpin` reads it; its path."""
+    write_cells(path, names)
     return path
 
 

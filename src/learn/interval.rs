@@ -2,25 +2,19 @@
 //!
 //! A bootstrap of ten examples that are all told right has no width at all; these have.
 
-use statrs::distribution::{Beta, ContinuousCDF as _, StudentsT};
+use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
+use super::risk::clopper_pearson;
 use crate::models::price::Estimate;
 
 /// The quantile of the standard normal that leaves 2.5 % above it.
 const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// A share with its exact interval at `confidence`, 0 to 1, from `events` among `parts`; from 0 to 1 where there are none.
-///
-/// Source: C. Clopper and E. Pearson, Biometrika 26 (1934), by quantiles of the beta distribution.
 #[must_use]
 pub fn share(events: usize, parts: usize, confidence: f64) -> Estimate {
-    let (seen, all) = (count(events), count(parts));
-    let tail = (1.0 - confidence) / 2.0;
-    let quantile = |a: f64, b: f64, at: f64| Beta::new(a, b).ok().map(|beta| beta.inverse_cdf(at));
-    // At the ends there is no such distribution, and the bound is the end itself.
-    let low = quantile(seen, all - seen + 1.0, tail).unwrap_or(0.0);
-    let high = quantile(seen + 1.0, all - seen, 1.0 - tail).unwrap_or(1.0);
-    Estimate { value: if parts == 0 { f64::midpoint(low, high) } else { seen / all }, low, high }
+    let (low, high) = clopper_pearson(events as u64, parts as u64, confidence).unwrap_or((0.0, 1.0));
+    Estimate { value: if parts == 0 { f64::midpoint(low, high) } else { count(events) / count(parts) }, low, high }
 }
 
 /// The mean of the shares of right answers of several classes, balanced accuracy, with an interval that holds with 95 % at
@@ -66,16 +60,13 @@ fn count(of: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learn::risk::at_most;
     use proptest::prelude::*;
 
     #[test]
     fn known_intervals() {
-        // None of n: 1 - 0.025^(1/n).
-        let none = share(0, 10, 0.95);
-        assert!(none.low.abs() < 1e-12 && (none.high - (1.0 - 0.025_f64.powf(0.1))).abs() < 1e-6, "{none:?}");
-        let all = share(10, 10, 0.95);
-        assert!((all.low - 0.025_f64.powf(0.1)).abs() < 1e-6 && (all.high - 1.0).abs() < 1e-12, "{all:?}");
+        // All of n: 0.05 / 2 classes / 2 sides = 0.0125, and 0.0125^(1/n).
+        let all = balanced_accuracy(&[(10, 10); 2]);
+        assert!((all.low - 0.0125_f64.powf(0.1)).abs() < 1e-6 && (all.high - 1.0).abs() < 1e-12, "{all:?}");
         assert_eq!(share(0, 0, 0.95), Estimate { value: 0.5, low: 0.0, high: 1.0 });
         // Wilson of 10 of 10: 10 / (10 + 1.96^2).
         let perfect = auc(1.0, 10, 40);
@@ -87,20 +78,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_ends_are_where_the_binomial_leaves_a_tail(parts in 1_usize..60, seen in 0_usize..60, confidence in 0.5..0.99f64) {
-            let seen = seen.min(parts);
-            let Estimate { low, high, .. } = share(seen, parts, confidence);
-            let tail = (1.0 - confidence) / 2.0;
-            let (events, all) = (seen as u64, parts as u64);
-            if seen < parts {
-                prop_assert!((at_most(events, all, high) - tail).abs() < 1e-6);
-            }
-            if seen > 0 {
-                prop_assert!((1.0 - at_most(events - 1, all, low) - tail).abs() < 1e-6);
-            }
-        }
-
         #[test]
         fn every_interval_holds_its_value_and_more_parts_narrow_it(right in 0_usize..20, parts in 1_usize..20, area in 0.0..=1.0f64) {
             let right = right.min(parts);
