@@ -9,7 +9,7 @@ use crate::learn::interval;
 use crate::learn::scored::Scored;
 use crate::models::price::Estimate;
 
-/// The most examples that are left out one at a time; of more, parts of [`FOLDS`] are left out together.
+/// The most examples that are left out one at a time; of more, a twentieth is left out together.
 const ONE_AT_A_TIME: usize = 200;
 
 /// The folds of a set that is too large to be left out one by one.
@@ -26,7 +26,7 @@ const SPREAD: (f64, f64) = (0.05, 5.0);
 pub struct HeldOut {
     /// The scores of the classes, in the order of the examples.
     pub scores: Vec<Vec<f64>>,
-    /// How many examples were left out at once: 1, or a part of [`FOLDS`].
+    /// How many examples were left out at once: 1, or a fold of 20.
     pub way: Way,
 }
 
@@ -97,8 +97,9 @@ fn spread(scores: &[Vec<f64>]) -> f64 {
 }
 
 /// What scores are multiplied with, so that their softmax is the chance of each class: the slope with the least log loss against
-/// Platt's targets, (n + 1) / (n + 2) for the class of an example that n examples have, between the bounds that [`SPREAD`] sets.
-/// The answers stay what they are.
+/// Platt's targets, (n + 1) / (n + 2) for the class of an example that n examples have, between bounds: the
+/// scores of a typical example then have a root mean square of 0.05 to 5, of two classes log-odds from 0.1 to 10. The answers
+/// stay what they are.
 #[must_use]
 pub fn slope(scores: &[Vec<f64>], examples: &Examples) -> f64 {
     let counts = examples.counts();
