@@ -77,7 +77,8 @@ pub(super) fn write(
 /// The passport: inputs and licence of the embedding, the answer of the head.
 fn passport(name: &Name, file: ModelFile, embedding: &Model, built: &Built, taught: &Taught, head: &Head) -> Passport {
     let of = &embedding.passport;
-    let examples: usize = taught.classes.iter().map(|class| class.examples).sum();
+    let learned = if built.threshold().is_some() { 1 } else { taught.classes.len() };
+    let examples: usize = taught.classes.iter().take(learned).map(|class| class.examples).sum();
     let (of_head, on, version) = (&taught.head, &of.name, taught.number);
     let description = format!("A {of_head} head on {on}, taught {examples} examples by `kenpin teach`.");
     let output = |shape: Vec<usize>, activation| Output {

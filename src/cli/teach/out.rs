@@ -42,16 +42,21 @@ pub(super) fn text(report: &Report<'_>) -> String {
     let taught = report.taught;
     let classes: Vec<String> =
         taught.classes.iter().map(|class| format!("{} of {}", class.examples, class.name)).collect();
-    let mut text = format!("{} on {}, taught {}", taught.head, taught.embedding.model, classes.join(", "));
+    let classes = match (classes.split_first(), &taught.bank) {
+        (Some((good, [])), Some(_)) => good.clone(),
+        (Some((good, others)), Some(_)) => format!("{good}, judged by {} too", others.join(", ")),
+        _ => classes.join(", "),
+    };
+    let mut text = format!("{} on {}, taught {classes}", taught.head, taught.embedding.model);
     let mut line = |words: String| {
         // Writing to a text cannot fail.
         let _ = write!(text, "\n{words}");
     };
     if let Some(bank) = &taught.bank {
         let (kept, radius) = (bank.kept, bank.radius);
-        line(format!(
-            "the bank keeps {kept} good examples, no other lies farther than {radius:.4} from the nearest of them"
-        ));
+        let farthest = format!("no other lies farther than {radius:.4} from the nearest of them");
+        let whole = taught.classes.first().is_some_and(|good| good.examples == kept);
+        line(format!("the bank keeps {kept} good examples, {}", if whole { "all of them" } else { &farthest }));
         line(format!(
             "rejected from a distance of {:.4}; of good parts drawn as the examples were, about {:.1} % lie beyond",
             bank.threshold,
@@ -75,10 +80,9 @@ pub(super) fn text(report: &Report<'_>) -> String {
             line("label next:".into());
         }
         let Next { image, called, heads_against, margin } = next;
-        line(format!(
-            "  {}  called {called}, {heads_against} other heads against it, margin {margin:.3}",
-            image.display()
-        ));
+        let others = taught.bank.is_none().then(|| format!(", other heads against it: {heads_against}"));
+        let others = others.unwrap_or_default();
+        line(format!("  {}  called {called}, margin {margin:.3}{others}", image.display()));
     }
     line(match report.written {
         Some(folder) => format!("version {} is in {}", taught.number, folder.display()),
