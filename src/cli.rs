@@ -13,6 +13,7 @@ mod explain;
 mod fit;
 mod gauge;
 mod labelled;
+mod leak;
 mod line;
 mod log;
 mod models;
@@ -20,6 +21,7 @@ mod run;
 mod schema;
 mod simulate;
 mod table;
+mod teach;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,7 @@ enum Command {
     Explain(explain::Args),
     Fit(fit::Args),
     Gauge(gauge::Args),
+    Teach(Box<teach::Args>),
     Bench(bench::Args),
     Models(models::Args),
     Board(board::Args),
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Gauge(args) => gauge::run(&args),
+        Command::Teach(args) => teach::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),

@@ -3,10 +3,12 @@
 pub mod catalogue;
 pub mod fit;
 pub mod graph;
+pub mod history;
 pub mod passport;
 pub mod price;
 pub mod propose;
 pub mod reference;
+pub mod taught;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,6 @@
 //! `kenpin fit`: learns from labelled parts how the members of a panel become one score and where it becomes a decision.
 
 mod gather;
-mod leak;
 mod out;
 mod plot;
 mod rehearsal;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail, ensure};
 
 use super::labelled;
+use super::leak::Trained;
 use super::{FINDINGS, line, load_settings, say, start_logging};
 use crate::config::{ConfigError, Settings};
 use crate::flow::plan::{self, Plan, RouteIndex, Station};
@@ -28,7 +28,6 @@ use crate::models::price::MeasuredSet;
 use crate::name::Name;
 use crate::simulate::corrupt::Corruption;
 use gather::{gather, sits_twice};
-use leak::Trained;
 use out::Report;
 use scores::voters;
 

@@ -28,7 +28,15 @@ pub(super) struct Labelled {
     pub(super) sensors: BTreeMap<Name, BTreeMap<String, Value>>,
 }
 
+/// The folder of good parts, and the class of that name.
+const GOOD: &str = "good";
+
 impl Labelled {
+    /// A picture of which nothing else is known.
+    fn plain(image: PathBuf, defective: bool) -> Self {
+        Self { image, defective, batch: None, corruption: None, sensors: BTreeMap::new() }
+    }
+
     /// The readings of its part, as if taken `at` that moment.
     pub(super) fn readings(&self, at: Monotonic) -> Vec<Reading> {
         let reading = |(sensor, values): (&Name, &BTreeMap<String, Value>)| Reading {
@@ -51,27 +59,54 @@ pub(super) fn read(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelle
     Ok(set)
 }
 
-/// Every file in `good/` and `defective/`, which may be called `bad/`, in the order of the names; hidden files and sub-folders
-/// are passed over.
+/// Every file in `good/` and `defective/`, which may be called `bad/`, in the order of the names.
 fn folder(path: &Path) -> anyhow::Result<Vec<Labelled>> {
     let mut set = Vec::new();
     let bad = ["defective", "bad"].into_iter().find(|name| path.join(name).is_dir()).unwrap_or("defective");
     for (truth, defective) in [("good", false), (bad, true)] {
         let folder = path.join(truth);
-        let entries = fs::read_dir(&folder)
+        let images = pictures(&folder)
             .with_context(|| format!("a labelled folder holds good/ and defective/; {}", folder.display()))?;
-        let mut images: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        images.retain(|image| !is_hidden(image) && !image.is_dir());
-        images.sort();
-        set.extend(images.into_iter().map(|image| Labelled {
-            image,
-            defective,
-            batch: None,
-            corruption: None,
-            sensors: BTreeMap::new(),
-        }));
+        set.extend(images.into_iter().map(|image| Labelled::plain(image, defective)));
     }
     Ok(set)
+}
+
+/// Every file in a folder, in the order of the names; hidden files and sub-folders are passed over.
+pub(super) fn pictures(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?;
+    let mut images: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    images.retain(|image| !is_hidden(image) && !image.is_dir());
+    images.sort();
+    Ok(images)
+}
+
+/// Every class with its pictures, the good one first: the folders in a folder, one a class, or the two kinds of a CSV list. A
+/// class may be without pictures, the good one may not be without its folder.
+pub(super) fn classes(path: &Path) -> anyhow::Result<Vec<(Name, Vec<PathBuf>)>> {
+    let (good, shown) = (Name::new(GOOD)?, path.display());
+    if !path.is_dir() {
+        let of = |wanted: bool, set: &[Labelled]| {
+            set.iter().filter(|one| one.defective == wanted).map(|one| one.image.clone()).collect()
+        };
+        let set = read(path, &[])?;
+        return Ok(vec![(good, of(false, &set)), (Name::new("defective")?, of(true, &set))]);
+    }
+    let entries = fs::read_dir(path).with_context(|| format!("{shown} cannot be read"))?;
+    let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    folders.retain(|folder| !is_hidden(folder) && folder.is_dir());
+    folders.sort_by_key(|folder| (folder.file_name() != Some(GOOD.as_ref()), folder.clone()));
+    let mut classes = Vec::new();
+    for folder in folders {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let name = Name::new(&name).with_context(|| folder.display().to_string())?;
+        classes.push((name, pictures(&folder).with_context(|| folder.display().to_string())?));
+    }
+    if classes.first().is_none_or(|(first, _)| *first != good) {
+        let seen = listed(classes.iter().map(|(name, _)| name.as_str()));
+        bail!("{shown} holds the folders [{seen}], want {GOOD}/ and one for each kind of defect");
+    }
+    Ok(classes)
 }
 
 /// Whether a file's name begins with a dot: what a file manager or a mount left there.
@@ -179,6 +214,29 @@ mod tests {
             "{told_sensor}"
         );
         assert!(told("image,truth\n").contains("holds no labelled image"));
+    }
+
+    #[test]
+    fn classes_are_folders_the_good_one_first() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["crack/a.png", "good/b.png", "good/c.png", ".cache/d.png", "stain/thumbnails/e.png"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let told = classes(folder.path()).unwrap();
+        let counts: Vec<(&str, usize)> = told.iter().map(|(name, images)| (name.as_str(), images.len())).collect();
+        assert_eq!(counts, [("good", 2), ("crack", 1), ("stain", 0)]);
+        fs::remove_dir_all(folder.path().join("good")).unwrap();
+        let told = classes(folder.path()).unwrap_err().to_string();
+        assert!(
+            told.ends_with("holds the folders [`crack`, `stain`], want good/ and one for each kind of defect"),
+            "{told}"
+        );
+        let list = folder.path().join("list.csv");
+        fs::write(&list, "image,truth\na.png,defective\n").unwrap();
+        let told = classes(&list).unwrap();
+        assert_eq!((told[0].1.len(), told[1].0.as_str(), told[1].1.len()), (0, "defective", 1));
     }
 
     #[test]

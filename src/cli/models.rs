@@ -3,7 +3,7 @@
 //!
 //! A folder is either that of one model or one that holds the folders of several.
 
-mod import;
+pub(super) mod import;
 mod price;
 
 use std::path::{Path, PathBuf};

@@ -31,5 +31,6 @@ mod road;
 mod safe;
 mod simulate;
 mod support;
+mod teach;
 mod tensorrt;
 mod walks;

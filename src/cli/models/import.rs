@@ -18,9 +18,8 @@ use crate::models::graph::Graph;
 use crate::models::passport::Model;
 use crate::models::propose::{Given, Proposal, propose};
 use crate::name::Name;
-use folder::Unfinished;
-use trial::Trial;
-pub(super) use trial::runtime;
+pub(in crate::cli) use folder::{MODEL, Unfinished};
+pub(in crate::cli) use trial::{Trial, runtime};
 
 /// Make a model folder of an ONNX file: its passport, references and a drawn answer.
 ///

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Fit, SCHEMA};
 use crate::models::ModelError;
 use crate::models::catalogue::sha256_of;
+use crate::models::history::History;
 use crate::models::price::{one_line, replace};
 use crate::name::Name;
 
@@ -103,10 +104,8 @@ fn named(folder: &Path, shelved: Shelved) -> Result<Shelved, ModelError> {
 /// # Errors
 /// [`ModelError::Unreadable`] when the fits cannot be listed or the one in force cannot be read.
 pub fn next_number(folder: &Path, route: &Name, rung: Option<&Name>) -> Result<u32, ModelError> {
-    let earlier = earlier(folder, route, rung)?.last().map_or(0, |(number, _)| *number);
     let path = path(folder, route, rung);
-    let current = if path.exists() { read(&path)?.fit.number } else { 0 };
-    Ok(earlier.max(current) + 1)
+    history(folder, route, rung).next_number(if path.exists() { read(&path)?.fit.number } else { 0 })
 }
 
 /// Writes a fit; the one in force goes to `old/` under its number. Gives the path.
@@ -119,12 +118,11 @@ pub fn write(folder: &Path, fit: &Fit) -> Result<PathBuf, ModelError> {
     let refused =
         |cause: String| ModelError::Unreadable { path: path.clone(), cause: format!("cannot be written: {cause}") };
     let text = toml_edit::ser::to_string_pretty(fit).map_err(|error| refused(error.to_string()))?;
-    let old = old(folder, &fit.route, fit.rung.as_ref());
-    fs::create_dir_all(&old).map_err(|error| refused(error.to_string()))?;
+    fs::create_dir_all(folder).map_err(|error| refused(error.to_string()))?;
     if path.exists() {
         let number = read(&path)?.fit.number;
         // A second name for the old one: it stays in force until the new one takes its place.
-        let kept = old.join(format!("{number}.toml"));
+        let kept = history(folder, &fit.route, fit.rung.as_ref()).place(number)?;
         match fs::hard_link(&path, &kept) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(refused(error.to_string())),
             _ => {}
@@ -149,39 +147,14 @@ pub enum RolledBack {
 /// [`ModelError::Unreadable`] when there is no fit in force, or a file cannot be moved.
 pub fn roll_back(folder: &Path, route: &Name, rung: Option<&Name>) -> Result<RolledBack, ModelError> {
     let path = path(folder, route, rung);
-    let refused = |cause: String| ModelError::Unreadable { path: path.clone(), cause };
     let current = read(&path)?.fit.number;
-    let old = old(folder, route, rung);
-    fs::create_dir_all(&old).map_err(|error| refused(error.to_string()))?;
-    let withdrawn = old.join(format!("{current}.withdrawn"));
-    let before = earlier(folder, route, rung)?.into_iter().rev().find(|(number, _)| *number < current);
-    fs::rename(&path, withdrawn).map_err(|error| refused(error.to_string()))?;
-    let Some((number, kept)) = before else { return Ok(RolledBack::ToConfig) };
-    fs::rename(&kept, &path).map_err(|error| refused(error.to_string()))?;
-    Ok(RolledBack::To(number))
+    let before = history(folder, route, rung).roll_back(&path, current)?;
+    Ok(before.map_or(RolledBack::ToConfig, RolledBack::To))
 }
 
-/// The folder of the earlier fits of a panel.
-fn old(folder: &Path, route: &Name, rung: Option<&Name>) -> PathBuf {
-    folder.join(OLD).join(stem(route, rung))
-}
-
-/// The earlier fits of a panel that were not withdrawn, by their numbers.
-fn earlier(folder: &Path, route: &Name, rung: Option<&Name>) -> Result<Vec<(u32, PathBuf)>, ModelError> {
-    let folder = old(folder, route, rung);
-    let refused = |cause: std::io::Error| ModelError::Unreadable { path: folder.clone(), cause: cause.to_string() };
-    let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(refused)?,
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(refused)?.path();
-        let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml")?.parse().ok());
-        found.extend(number.map(|number| (number, path)));
-    }
-    found.sort();
-    Ok(found)
+/// The earlier fits of a panel.
+fn history(folder: &Path, route: &Name, rung: Option<&Name>) -> History {
+    History::new(folder.join(OLD).join(stem(route, rung)), ".toml")
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use crate::models::propose::Files;
 use crate::name::Name;
 
 /// The name of the ONNX file in a model's folder.
-const MODEL: &str = "model.onnx";
+pub(in crate::cli) const MODEL: &str = "model.onnx";
 
 /// A model's folder that is not finished yet.
 #[derive(Debug)]
-pub(super) struct Unfinished {
+pub(in crate::cli) struct Unfinished {
     around: PathBuf,
     folder: PathBuf,
     name: Name,
@@ -22,7 +22,7 @@ pub(super) struct Unfinished {
 
 impl Unfinished {
     /// Makes a temporary folder in `into`, and in it the model's, which has its name already.
-    pub(super) fn new(into: &Path, name: &Name) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn new(into: &Path, name: &Name) -> anyhow::Result<Self> {
         let around = into.join(format!(".import-{}", uuid::Uuid::now_v7()));
         let folder = around.join(name.as_str());
         let unfinished = Self { around, folder, name: name.clone() };
@@ -32,12 +32,12 @@ impl Unfinished {
     }
 
     /// The model's folder for the time being.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::cli) fn path(&self) -> &Path {
         &self.folder
     }
 
     /// Copies the ONNX file, its weights and a tokenizer into the folder, and hashes the copies.
-    pub(super) fn copy(&self, file: &Path, graph: &Graph, tokenizer: Option<&Path>) -> anyhow::Result<Files> {
+    pub(in crate::cli) fn copy(&self, file: &Path, graph: &Graph, tokenizer: Option<&Path>) -> anyhow::Result<Files> {
         let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let model = self.one(file, Path::new(MODEL))?;
         let mut external = Vec::new();
@@ -67,7 +67,7 @@ impl Unfinished {
     }
 
     /// Puts the folder in its place, where nothing may be.
-    pub(super) fn finish(self, target: &Path) -> anyhow::Result<()> {
+    pub(in crate::cli) fn finish(self, target: &Path) -> anyhow::Result<()> {
         let cannot = || format!("{} cannot be put in its place", target.display());
         anyhow::ensure!(!target.exists(), "{} has appeared meanwhile: nothing was overwritten", target.display());
         std::fs::rename(&self.folder, target).with_context(cannot)

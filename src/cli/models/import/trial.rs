@@ -32,11 +32,11 @@ const MAX_PICTURE_BYTES: usize = 16 << 20;
 const PATTERN: (u32, u32) = (320, 240);
 
 /// What a model answered, and to what.
-pub(super) struct Trial {
+pub(in crate::cli) struct Trial {
     /// What was found.
-    pub(super) findings: Findings,
+    pub(in crate::cli) findings: Findings,
     /// What should be known of the trial.
-    pub(super) notes: Vec<String>,
+    pub(in crate::cli) notes: Vec<String>,
     frame: Option<Arc<Frame>>,
     pictured: bool,
     case: Case,
@@ -47,7 +47,7 @@ pub(super) struct Trial {
 
 impl Trial {
     /// Asks the model about the picture at `path`, or about a made pattern and made readings.
-    pub(super) fn run(
+    pub(in crate::cli) fn run(
         model: &Model,
         path: Option<&Path>,
         library: Option<&Path>,
@@ -86,13 +86,13 @@ impl Trial {
     }
 
     /// The answer over the picture, where somebody gave one.
-    pub(super) fn drawn(&self, model: &Model) -> Option<RgbImage> {
+    pub(in crate::cli) fn drawn(&self, model: &Model) -> Option<RgbImage> {
         let frame = self.frame.as_ref().filter(|_| self.pictured)?;
         Some(view::draw(&view::rgb(&frame.image)?, &self.findings, &model.passport.labels.defects))
     }
 
     /// Writes the reference beside the model, names it in the passport, and opens the model once more: it must hold.
-    pub(super) fn hold(&self, model: &Model) -> anyhow::Result<Model> {
+    pub(in crate::cli) fn hold(&self, model: &Model) -> anyhow::Result<Model> {
         let file = reference::file(std::slice::from_ref(&self.case), &model.passport).map_err(|why| anyhow!(why))?;
         let path = model.folder.join(reference::FILE_NAME);
         std::fs::write(&path, &file).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -109,7 +109,7 @@ impl Trial {
 }
 
 /// The runtime of an import: ONNX Runtime on the processor, the same everywhere.
-pub(in crate::cli::models) fn runtime(library: Option<&Path>) -> Runtime {
+pub(in crate::cli) fn runtime(library: Option<&Path>) -> Runtime {
     Runtime {
         backends: vec![Listed::OnnxRuntime],
         onnxruntime_library: library.map(Path::to_path_buf),

@@ -55,14 +55,19 @@ impl Trained {
         for Labelled { image: path, .. } in set {
             let image = read_image(path, JpegScale::Whole, &pool).map_err(anyhow::Error::msg);
             let image = image.with_context(|| path.display().to_string())?;
-            found.extend(self.0.get(&pixel_hash(&image)).map(|name| (path, name.as_str())));
+            found.extend(self.name(&pixel_hash(&image)).map(|name| (path, name)));
         }
         Ok(found)
+    }
+
+    /// What the picture with these pixels is called among them.
+    pub(super) fn name(&self, pixel_hash: &str) -> Option<&str> {
+        self.0.get(pixel_hash).map(String::as_str)
     }
 }
 
 /// SHA-256 over a line with width, height and mode, and the pixels row by row, as the recipe's `data.pixel_hash`.
-fn pixel_hash(image: &Image) -> String {
+pub(super) fn pixel_hash(image: &Image) -> String {
     let mode = match image.format() {
         PixelFormat::Grey8 => "L",
         PixelFormat::Grey16 => "I;16",
