@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod cascade;
 pub mod compare;
 pub mod curves;
+pub mod drift;
 pub mod ensemble;
 pub mod folds;
 pub mod gate;

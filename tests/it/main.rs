@@ -11,6 +11,7 @@ mod cli;
 mod conformance;
 mod crew;
 mod doctor;
+mod drift;
 mod engines;
 mod explain;
 mod families;
