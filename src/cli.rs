@@ -3,6 +3,7 @@
 mod bench;
 mod board;
 mod cameras;
+mod chart;
 mod check;
 mod config;
 mod demo;
@@ -64,6 +65,7 @@ enum Command {
     Teach(Box<teach::Args>),
     Drift(drift::Args),
     Golden(golden::Args),
+    Chart(chart::Args),
     Bench(bench::Args),
     Models(models::Args),
     Board(board::Args),
@@ -90,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Teach(args) => teach::run(&args),
         Command::Drift(args) => drift::run(&args),
         Command::Golden(args) => golden::run(&args),
+        Command::Chart(args) => chart::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),

@@ -4,6 +4,7 @@ pub mod bootstrap;
 pub mod calibrate;
 pub mod cascade;
 pub mod compare;
+pub mod control_chart;
 pub mod curves;
 pub mod drift;
 pub mod ensemble;

@@ -6,6 +6,7 @@
 mod board;
 mod boxes;
 mod changeover;
+mod chart;
 mod check;
 mod cli;
 mod conformance;
