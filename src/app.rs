@@ -8,6 +8,8 @@
 
 mod announce;
 mod door;
+mod drift;
+mod golden;
 mod govern;
 mod ladder;
 mod open;
@@ -15,6 +17,7 @@ mod pace;
 mod register;
 mod settle;
 mod shift;
+mod shown;
 mod text;
 mod watchdog;
 
@@ -39,13 +42,16 @@ use crate::name::Name;
 use crate::notify::Notify;
 use crate::telemetry::Telemetry;
 use door::Door;
+use golden::Examiner;
 use open::EmbeddedBroker;
 use settle::Desk;
 use shift::{Shift, Start};
 use text::Text;
 use watchdog::Watchdog;
 
+pub use golden::{Golden, GoldenPicture};
 pub use shift::{Changer, Source};
+pub use shown::Shown;
 
 /// How long a stage may go on after the one before it has ended; three of them stay below systemd's 90 seconds.
 const STAGE: Duration = Duration::from_secs(20);
@@ -59,6 +65,8 @@ pub struct App {
     telemetry: Telemetry,
     /// Plan, models and governor: what may change while the daemon runs.
     shift: Shift,
+    /// What is judged beside the line, where something is.
+    golden: Option<Box<Golden>>,
     desk: Arc<Desk>,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
@@ -87,7 +95,8 @@ impl App {
         notify.status("opening the cameras and the models");
         let loading = watchdog::loading(notify.clone(), telemetry.pulse().clone(), open::longest_opening(&settings));
         let loading = AbortOnDropHandle::new(tokio::spawn(loading));
-        let opened = Self::open_all(settings, telemetry, notify).await;
+        // On the heap: what is only wanted while opening is not carried along by whoever waits.
+        let opened = Box::pin(Self::open_all(settings, telemetry, notify)).await;
         drop(loading);
         opened
     }
@@ -114,13 +123,30 @@ impl App {
         let start = Start { settings: as_read, plan, crew, ladder, recipe, desk, birth, notify };
         let (desk, notify) = (Arc::clone(&start.desk), start.notify.clone());
         let shift = Shift::new(start);
-        Ok(Self { settings, telemetry, shift, desk, cameras, text, broker, publisher, road_empty, notify })
+        Ok(Self {
+            settings,
+            telemetry,
+            shift,
+            golden: None,
+            desk,
+            cameras,
+            text,
+            broker,
+            publisher,
+            road_empty,
+            notify,
+        })
     }
 
     /// Lets the daemon be asked, while it runs, to read everything anew from `source`.
     pub fn reload_from(&mut self, source: Source) -> Changer {
         self.shift.reload_from(source);
         self.shift.changer()
+    }
+
+    /// Has these pictures judged beside the line, after the start, after each reload and daily.
+    pub fn examine(&mut self, golden: Golden) {
+        self.golden = Some(Box::new(golden));
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -163,6 +189,10 @@ impl App {
         let drained_up = CancellationToken::new();
         let watchdog = tokio::spawn(watchdog.run(drained_up.clone()));
         let changer = self.shift.changer();
+        let examining = self.golden.map(|golden| {
+            let (terms, crews, desk) = (Arc::clone(&terms), Arc::clone(&crews), Arc::clone(&self.desk));
+            tokio::spawn(Examiner { golden, terms, crews, desk, birth: self.shift.born() }.run(stop.clone()))
+        });
         let shift = tokio::spawn(self.shift.serve(stop.clone(), broken.clone()));
 
         let register = register::of(&self.settings, &terms, &crews, &self.desk, &changer);
@@ -185,6 +215,9 @@ impl App {
         drained_up.cancel();
         watchdog.await.context("the watchdog broke off")?;
         done = done.and(shift.await.context("reloading broke off"));
+        if let Some(examining) = examining {
+            done = done.and(examining.await.context("judging the golden set broke off"));
+        }
         if let Some(commands) = commands {
             done = done.and(commands.await.context("hearing commands broke off"));
         }

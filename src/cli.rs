@@ -3,15 +3,18 @@
 mod bench;
 mod board;
 mod cameras;
+mod chart;
 mod check;
 mod config;
 mod demo;
 mod doctor;
+mod drift;
 mod engines;
 mod eval;
 mod explain;
 mod fit;
 mod gauge;
+mod golden;
 mod labelled;
 mod leak;
 mod line;
@@ -60,6 +63,9 @@ enum Command {
     Fit(fit::Args),
     Gauge(gauge::Args),
     Teach(Box<teach::Args>),
+    Drift(drift::Args),
+    Golden(golden::Args),
+    Chart(chart::Args),
     Bench(bench::Args),
     Models(models::Args),
     Board(board::Args),
@@ -84,6 +90,9 @@ pub fn main() -> ExitCode {
         Command::Fit(args) => fit::run(&args),
         Command::Gauge(args) => gauge::run(&args),
         Command::Teach(args) => teach::run(&args),
+        Command::Drift(args) => drift::run(&args),
+        Command::Golden(args) => golden::run(&args),
+        Command::Chart(args) => chart::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Board(args) => board::run(&args),

@@ -70,6 +70,16 @@ pub enum Event {
     MemberDegraded,
     /// A frame was taken otherwise than any that adaptive weights were fitted to; the weights are those at the border.
     QualityBeyond,
+    /// The newest parts of a route look otherwise than those its fit was made with.
+    DriftBegan,
+    /// They look like those again.
+    DriftOver,
+    /// A part was not looked at for drift, for those before it were not done.
+    DriftUnseen,
+    /// The golden set was judged beside the line.
+    GoldenJudged,
+    /// A picture of the golden set was judged otherwise than expected, or could not be judged.
+    GoldenDiffers,
     /// An engine was built, held against the references and put to work.
     EngineBuilt,
     /// An engine is not what it should be, or could not be built; another provider answers.
@@ -160,6 +170,11 @@ impl Event {
         Self::MemberLate,
         Self::MemberDegraded,
         Self::QualityBeyond,
+        Self::DriftBegan,
+        Self::DriftOver,
+        Self::DriftUnseen,
+        Self::GoldenJudged,
+        Self::GoldenDiffers,
         Self::EngineBuilt,
         Self::EngineRefused,
         Self::RungLowered,
@@ -205,7 +220,9 @@ impl Event {
             | Self::ImageExpired => Level::DEBUG,
             Self::BrokerConnected
             | Self::CameraConnected
+            | Self::DriftOver
             | Self::EngineBuilt
+            | Self::GoldenJudged
             | Self::PartDuplicate
             | Self::FrameMissed
             | Self::FrameSuperseded

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::announce;
+use super::drift::Drift;
 use super::pace::LinePace;
 use super::settle::Desk;
 use crate::config::{self, Broker, ConfigError, EngineBuild, Provider, Settings};
@@ -49,13 +50,16 @@ pub(super) async fn desk(
         standing: Standing { stopped_models: announce::stopped(crew), ..Standing::default() },
         latency: None,
         governed: None,
+        drifting: None,
+        golden: None,
     });
+    let drift = settings.drift.map(|told| Drift::open(told, &health, telemetry)).transpose()?;
     let outputs = Outputs::open(&settings.outputs, telemetry).map_err(anyhow::Error::msg)?;
     let (journal, latencies) = (opened.journal, Mutex::default());
     let (give_up, pace) =
         (CancellationToken::new(), LinePace::new(&settings.cameras, settings.governor.deadline, telemetry));
     let (telemetry, road) = (telemetry.clone(), telemetry.pulse().listen("the road"));
-    let desk = Desk { origin, journal, images, health, pace, outputs, telemetry, latencies, road, give_up };
+    let desk = Desk { origin, journal, images, health, pace, drift, outputs, telemetry, latencies, road, give_up };
     for part in &opened.interrupted {
         desk.close_interrupted(part).await?;
     }

@@ -10,9 +10,10 @@ use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::drift::Drift;
 use super::pace::LinePace;
 use crate::flow::publish::message::{
-    FailingOutput, Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted,
+    Drifting, FailingOutput, Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted,
 };
 use crate::flow::retry::{Retry, draw};
 use crate::flow::verdict::{Decision, FrameQuality, Verdict};
@@ -34,6 +35,8 @@ pub(super) struct Desk {
     pub(super) images: Option<Images>,
     pub(super) health: watch::Sender<Health>,
     pub(super) pace: LinePace,
+    /// Who watches for drift, where somebody does.
+    pub(super) drift: Option<Drift>,
     pub(super) outputs: Outputs,
     pub(super) telemetry: Telemetry,
     pub(super) latencies: Mutex<Latencies>,
@@ -59,7 +62,7 @@ impl Desk {
 
     /// Judges one part and makes the verdict durable before anything else happens with it.
     async fn settle(&self, mut walked: Walked) {
-        let verdict = judged(&walked);
+        let (verdict, drifting) = self.watched(&walked, judged(&walked));
         // Before anything that may wait: an output keeps its own time.
         self.outputs.verdict(&walked.part.id, verdict.decision);
         let mut message = compose(&walked, &verdict, &self.origin, Stamp::now());
@@ -67,6 +70,7 @@ impl Desk {
             let standing = &self.health.borrow().standing;
             message.degraded.extend(standing.safe_mode.iter().chain(&standing.recipe_lost).cloned());
         }
+        message.drift = drifting;
         self.tell(&walked, &verdict);
         self.pace.note(&walked);
         if let Some(times) = message.milliseconds {
@@ -79,6 +83,16 @@ impl Desk {
         let part = walked.part.id.as_str();
         if let Some(seq) = self.write(part, message).await {
             self.keep_frames(seq, verdict.decision, &walked);
+        }
+    }
+
+    /// Has drift watched, and the band of undecided widened while there is some; says so where it is.
+    fn watched(&self, walked: &Walked, verdict: Verdict) -> (Verdict, Option<Drifting>) {
+        let Some(drift) = &self.drift else { return (verdict, None) };
+        drift.see(walked, &verdict);
+        match drift.drifting(walked) {
+            Some(drifting) => (inspect::widened(verdict, drifting.widened_by), Some(drifting)),
+            None => (verdict, None),
         }
     }
 
@@ -168,6 +182,9 @@ impl Desk {
     /// Lets the last parts go by the outputs, writes what is queued for keeping and lets go of the journal.
     pub(super) fn close(self) -> Journal {
         self.outputs.close();
+        if let Some(drift) = self.drift {
+            drift.close();
+        }
         if let Some(images) = self.images {
             images.close();
         }
@@ -176,7 +193,7 @@ impl Desk {
 }
 
 /// The verdict; where weights hang on pixels, every one is looked at, and other tasks of the runtime do not wait for it.
-fn judged(walked: &Walked) -> Verdict {
+pub(super) fn judged(walked: &Walked) -> Verdict {
     if inspect::looks_at_pixels(walked) {
         tokio::task::block_in_place(|| inspect::judge(walked))
     } else {
@@ -215,6 +232,7 @@ mod tests {
             images: None,
             health,
             pace,
+            drift: None,
             outputs: Outputs::default(),
             telemetry,
             latencies,

@@ -177,6 +177,11 @@ impl Shift {
         self.source = Some(source);
     }
 
+    /// What the device is; changes with every reload.
+    pub(super) fn born(&self) -> watch::Receiver<BirthMessage> {
+        self.birth.subscribe()
+    }
+
     /// The plans by the time of capture.
     pub(super) fn terms(&self) -> Arc<Terms> {
         Arc::clone(&self.terms)

@@ -51,6 +51,8 @@ use scores::voters;
 /// a picture are held out together, thresholds come from the pictures as they are. Adaptive weights win only where they beat
 /// every other method by nested cross-validation.
 ///
+/// What the labelled pictures looked like is kept in the fit, too: `[drift]` in the config holds the line's own parts against it.
+///
 /// The best single member is the control: an ensemble whose ROC AUC is not greater with p < 0.05 (DeLong) is not written unless
 /// --force. What is written is laid over the route's own values by `kenpin run` and `kenpin eval` where the config has
 /// `[fits] folder = "..."`. Exit code 1 when nothing was written because of what the parts show.
@@ -224,9 +226,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(fitted) => fitted,
         Err(why) => return Ok(refuse(&why)),
     };
-    let crossed = fitted.crossed.clone();
+    let (crossed, reference) = (fitted.crossed.clone(), gathered.reference(&fitted));
     let number = shelf::next_number(&folder, seat.route, seat.rung)?;
-    let fit = assemble(args, &plan, &seat, fitted, gathered.labels, number);
+    let fit = Fit { reference, ..assemble(args, &plan, &seat, fitted, gathered.labels, number) };
     fit.check().map_err(|why| anyhow::anyhow!("the fit is none: {why}"))?;
     let (not_written, left_out) = (refused(args, &fit), gathered.left_out);
     let mut report = Report { written: None, not_written, left_out, unfitted: Vec::new(), fit };
@@ -352,6 +354,7 @@ fn assemble(args: &Args, plan: &Plan, seat: &Seat<'_>, fitted: panel::Panel, lab
         simulated: args.corruptions().iter().map(ToString::to_string).collect(),
         scores: args.scores.as_ref().map_or_else(|| "models".to_owned(), |path| path.display().to_string()),
         evidence,
+        reference: None,
     }
 }
 

@@ -9,15 +9,14 @@ use futures::StreamExt as _;
 use indicatif::ProgressBar;
 
 use super::labelled::Labelled;
+use crate::app::Shown;
 use crate::clock::Monotonic;
 use crate::config::{JpegScale, Settings};
 use crate::flow::acquire::decode::read_image;
-use crate::flow::dispatch::recipe;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
-use crate::flow::plan::choice::route;
 use crate::flow::pool::Pool;
-use crate::flow::{Frame, Image, Part, PartId, Walked};
+use crate::flow::{Image, Walked};
 use crate::models::catalogue::sha256_of;
 use crate::name::Name;
 use crate::simulate::corrupt::corrupt;
@@ -91,25 +90,8 @@ impl Line<'_> {
         let image =
             image.map_err(anyhow::Error::msg).with_context(|| format!("{} is left out", labelled.image.display()))?;
         let now = Monotonic::now();
-        let frame = Frame { camera: self.camera.clone(), sequence: 0, captured: now, part: None, image };
-        let readings = labelled.readings(now);
-        let line = &self.settings.line;
-        let (recipe, unusable) = recipe(line.recipe_key.as_deref(), &line.recipe, &readings);
-        let mut part = Part {
-            id: PartId::generate(),
-            id_given: false,
-            recipe,
-            captured: now,
-            joined: now,
-            frames: vec![Arc::new(frame)],
-            readings: Arc::new(readings),
-            notes: unusable.into_iter().collect(),
-            plan: Arc::clone(self.plan),
-            route: None,
-            rung: self.rung,
-        };
-        part.route = route(&part, self.plan);
-        Ok(self.crew.walk(part).await)
+        let shown = Shown { image, camera: &self.camera, readings: labelled.readings(now), rung: self.rung };
+        Ok(self.crew.walk(shown.part(&self.settings.line, self.plan, now)).await)
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(error) => return Ok(report(&error)),
     };
     let starts = source.starts.clone();
+    let golden = super::golden::read(&settings).context("the golden set")?;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let stop = CancellationToken::new();
@@ -57,6 +58,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         tokio::select! {
             app = open_after(pause, settings, notify) => {
                 let mut app = app?;
+                if let Some(golden) = golden {
+                    app.examine(golden);
+                }
                 tokio::spawn(reload_with(hangups, app.reload_from(source)));
                 app.run(stop).await.map(|()| true)
             }

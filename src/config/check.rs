@@ -5,6 +5,7 @@
 
 mod cameras;
 mod changeover;
+mod drift;
 mod ladder;
 mod outputs;
 mod routes;
@@ -41,6 +42,8 @@ pub(super) fn settings(
     let runtime = runtime(file, surroundings, findings);
     let outputs = outputs::outputs(file, findings);
     outputs::heard(&outputs, &sensors, findings);
+    let drift = drift::drift(file, findings);
+    let golden = drift::golden(file, surroundings, findings);
     let images = file.images.as_ref().map(|images| Images {
         folder: surroundings.folder.join(&images.folder),
         max_bytes: images.max_mib.saturating_mul(MIB),
@@ -61,6 +64,8 @@ pub(super) fn settings(
         runtime,
         outputs,
         fits: file.fits.as_ref().and_then(|fits| Some(surroundings.folder.join(fits.folder.as_ref()?))),
+        drift,
+        golden,
         journal: Journal {
             path: surroundings.folder.join(&file.journal.path),
             max_bytes: file.journal.max_mib.saturating_mul(MIB),

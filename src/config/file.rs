@@ -6,6 +6,7 @@
 
 mod cameras;
 mod changeover;
+mod drift;
 mod outputs;
 mod routes;
 mod sources;
@@ -22,6 +23,7 @@ use crate::name::Name;
 
 pub use cameras::{Camera, CameraKind, Pace};
 pub use changeover::{Changeover, NumberedRecipe};
+pub use drift::{Drift, Golden};
 pub use outputs::{Output, OutputKind, OutputWork};
 pub use routes::{Condition, Fusion, Gate, Member, Read, Route, Rung};
 pub use sources::{Sensor, SensorKind};
@@ -70,6 +72,10 @@ pub struct File {
     pub outputs: BTreeMap<Name, Output>,
     /// What `kenpin fit` learned for the routes; without this table they judge by their own values.
     pub fits: Option<Fits>,
+    /// Whether the line's parts still look like those that its fits were made with; without this table nobody watches.
+    pub drift: Option<Drift>,
+    /// Labelled pictures that are judged beside the line again and again; without this table none are.
+    pub golden: Option<Golden>,
     /// Where verdicts are kept.
     #[serde(default)]
     pub journal: Journal,

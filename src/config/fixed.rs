@@ -18,6 +18,8 @@ pub fn fixed(running: &Settings, wanted: &Settings) -> Vec<String> {
         ("line", old.line == new.line),
         ("changeover", old.changeover == new.changeover),
         ("join", old.join == new.join),
+        ("drift", old.drift == new.drift),
+        ("golden", old.golden == new.golden),
         ("journal", old.journal == new.journal),
         ("images", old.images == new.images),
         ("mqtt", old.mqtt == new.mqtt),
@@ -81,6 +83,8 @@ mod tests {
                 "changeover",
             ),
             ("[models.one]", "[join]\nwindow_ms = 9\n[models.one]", "join"),
+            ("[models.one]", "[fits]\nfolder = \"f\"\n[drift]\nwindow = 64\n[models.one]", "drift"),
+            ("[models.one]", "[golden]\npath = \"g\"\n[models.one]", "golden"),
             ("[models.one]", "[journal]\npath = \"j\"\n[models.one]", "journal"),
             ("[models.one]", "[images]\nfolder = \"i\"\n[models.one]", "images"),
             (

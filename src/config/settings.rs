@@ -3,6 +3,7 @@
 //! Knows nothing of files, keys or defaults; every path in it is ready to be opened, every duration is a [`Duration`].
 
 mod cameras;
+mod drift;
 mod frames;
 mod outputs;
 mod routes;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
 pub use cameras::{Camera, CameraSource, JpegScale, Mode, Pace, Pipe, Raw, Replay, ReplayPartId, V4l, VideoDevice};
+pub use drift::{Drift, Golden};
 pub use frames::{Filter, FrameFormat, Makeup, YuvEncoding};
 pub use outputs::{Answer, Edge, GpioEdges, LineAt, Output, Pulse, Work};
 pub use routes::{
@@ -54,6 +56,10 @@ pub struct Settings {
     pub outputs: BTreeMap<Name, Output>,
     /// `[fits] folder`: where fits lie; `None` judges by the routes' own values.
     pub fits: Option<PathBuf>,
+    /// `[drift]`: how the line is watched; `None` watches nothing.
+    pub drift: Option<Drift>,
+    /// `[golden]`: what is judged beside the line; `None` judges nothing.
+    pub golden: Option<Golden>,
     /// `[journal]`: where verdicts are kept.
     pub journal: Journal,
     /// `[images]`: which frames are kept; `None` keeps none.

@@ -96,6 +96,21 @@ pub fn decide(score: f64, Thresholds { reject_from, pass_below }: Thresholds) ->
     }
 }
 
+/// Widens the band of undecided of a verdict that was reached by a score: `by` is taken from `pass_below` and added to
+/// `reject_from`, neither of which leaves 0 to 1 by that. Gives the verdict as it was where there is no score.
+#[must_use]
+pub fn widened(verdict: Verdict, by: f64) -> Verdict {
+    let (Some(score), Some(Thresholds { reject_from, pass_below })) = (verdict.score, verdict.thresholds) else {
+        return verdict;
+    };
+    let thresholds = Thresholds {
+        reject_from: (reject_from + by).min(reject_from.max(1.0)),
+        pass_below: (pass_below - by).max(0.0),
+    };
+    let (decision, reason) = decide(score, thresholds);
+    Verdict { decision, reasons: vec![reason], thresholds: Some(thresholds), ..verdict }
+}
+
 /// Fuses the votes that were given; `None` when there are none.
 fn fuse(
     plan: &Plan,

@@ -18,6 +18,7 @@ use crate::fusion::adaptive::Adaptive;
 use crate::fusion::boxes::Calibration;
 use crate::fusion::calibrator::Calibrator;
 use crate::fusion::stacking::Stacking;
+use crate::models::fit::reference::Reference;
 use crate::models::fit::shelf::Shelved;
 use crate::models::passport::Model;
 use crate::name::Name;
@@ -137,6 +138,8 @@ pub struct Fitted {
     pub adaptive: Option<Adaptive>,
     /// Who judges alone where it is sure.
     pub student_first: Option<StudentFirst>,
+    /// What the labelled pictures looked like, where the fit tells it.
+    pub reference: Option<Arc<Reference>>,
 }
 
 /// A student that judges alone where it is sure; elsewhere its teacher judges, alone too.

@@ -25,11 +25,14 @@ use crate::clock::Monotonic;
 use crate::flow::retry::{Retry, draw};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
-use message::{BirthMessage, CountersMessage, GovernorMessage, Health, Standing, State, StatusMessage, Topics};
+use message::{
+    BirthMessage, CountersMessage, DriftMessage, DriftingRoute, GoldenJudged, GoldenMessage, GovernorMessage, Health,
+    Standing, State, StatusMessage, Topics,
+};
 use outbox::{Ended, Outbox, Publication};
 
-/// Birth, status, counters and the rung waiting to be sent: one of each.
-const NOTES: usize = 4;
+/// Birth, status, counters, the rung, drift and the golden set waiting to be sent: one of each.
+const NOTES: usize = 6;
 
 /// A verdict as the journal keeps it: its sequence number and its bytes.
 pub type Row = (u64, Vec<u8>);
@@ -96,6 +99,13 @@ pub async fn run(publisher: Publisher, stop: CancellationToken) {
     clock.abort();
 }
 
+/// What was told of how the device watches itself.
+#[derive(Default)]
+struct Watched {
+    drifting: Option<Vec<DriftingRoute>>,
+    golden: Option<GoldenJudged>,
+}
+
 impl Publisher {
     /// One connection after the other, until drained.
     async fn serve(&self, started: Monotonic, stop: &CancellationToken) {
@@ -150,6 +160,7 @@ impl Publisher {
         let (mut health, mut birth, mut since) = (self.health.clone(), self.birth.clone(), None);
         birth.mark_changed();
         let (mut told, mut stands) = (Ok(()), self.stands());
+        let mut watched = Watched::default();
         while told.is_ok() {
             tokio::select! {
                 biased;
@@ -163,9 +174,11 @@ impl Publisher {
                     told = notes.send(self.topics.status(&self.status(state))).await;
                     told = told.and(notes.send(counters).await);
                     told = told.and(self.tell_rung(&mut since, true, notes).await);
+                    told = told.and(self.tell_watched(&mut watched, notes).await);
                 }
                 Ok(()) = health.changed() => {
                     told = self.tell_rung(&mut since, false, notes).await;
+                    told = told.and(self.tell_watched(&mut watched, notes).await);
                     told = told.and(self.tell_changed(&mut stands, state, notes).await);
                 }
                 () = stop.cancelled(), if state == State::Online => {
@@ -206,6 +219,26 @@ impl Publisher {
             }
             None => Ok(()),
         }
+    }
+
+    /// Tells which routes drift and what became of the golden set, where that is not what was told last over this connection.
+    async fn tell_watched(
+        &self,
+        last: &mut Watched,
+        notes: &mpsc::Sender<Publication>,
+    ) -> Result<(), mpsc::error::SendError<Publication>> {
+        let health = self.health.borrow().clone();
+        if let Some(drifting) = health.drifting.filter(|drifting| last.drifting.as_ref() != Some(drifting)) {
+            last.drifting = Some(drifting.clone());
+            let message = DriftMessage::new(&self.birth.borrow(), drifting);
+            notes.send(self.topics.drift(&message)).await?;
+        }
+        if let Some(judged) = health.golden.filter(|judged| last.golden.as_ref() != Some(judged)) {
+            last.golden = Some(judged.clone());
+            let message = GoldenMessage::new(&self.birth.borrow(), judged);
+            notes.send(self.topics.golden(&message)).await?;
+        }
+        Ok(())
     }
 
     /// What the status says that changes by itself.

@@ -28,6 +28,20 @@ pub struct Panel {
     pub crossed: Vec<f64>,
 }
 
+impl Panel {
+    /// The score on which the part at `place` is decided, as the daemon finds it: of a cascade the student's where it is sure,
+    /// else the teacher's.
+    #[must_use]
+    pub fn score(&self, parts: &Parts, place: usize) -> f64 {
+        let Some(FittedCascade { student, teacher, pass_below, reject_from, .. }) = self.cascade else {
+            return self.fused.score(parts, place);
+        };
+        let alone = parts.members[student][place];
+        let sure = alone < pass_below || alone >= reject_from;
+        if sure { alone } else { self.fused.calibrators[teacher].apply(parts.members[teacher][place]) }
+    }
+}
+
 /// Fits a panel whose members all vote, by `only` this method or by the best. Thresholds, and what is promised of them, come
 /// from pictures as they were taken.
 ///
@@ -218,7 +232,14 @@ mod tests {
     fn a_student_goes_first_where_it_adds_little() {
         let wanted = cascade::Promise { escape_cost: 10.0, bound: 0.5, confidence: 0.95 };
         let panel = of_student_first(&parts(1200), (0, 1), wanted).unwrap();
-        let cascade = panel.cascade.unwrap();
+        let cascade = panel.cascade.clone().unwrap();
+        let score = |student, teacher| {
+            let members = vec![vec![student], vec![teacher]];
+            panel.score(&Parts { members, defective: vec![true], ..parts(0) }, 0)
+        };
+        let (low, high) = (cascade.pass_below / 2.0, f64::midpoint(cascade.pass_below, cascade.reject_from));
+        assert_eq!(score(low, 0.9).to_bits(), low.to_bits(), "the student alone");
+        assert_eq!(score(high, 0.9).to_bits(), panel.fused.calibrators[1].apply(0.9).to_bits(), "the teacher alone");
         assert!(cascade.woken < 0.9 && cascade.added < 0.5 && cascade.tested == 600, "{cascade:?}");
         let named: Vec<&str> = panel.evidence.members.iter().map(|member| member.name.as_str()).collect();
         assert_eq!(named, ["student", "teacher"]);

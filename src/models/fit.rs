@@ -5,6 +5,7 @@
 //! the route's own values when the plan is built, see [`crate::flow::plan`]. Promises that a reader sees the old fit or the
 //! new one, never a part of either, and that the one before can be had back to the last byte, see [`shelf`].
 
+pub mod reference;
 pub mod shelf;
 
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ use crate::fusion::adaptive::Adaptive;
 use crate::fusion::calibrator::Calibrator;
 use crate::fusion::stacking::Stacking;
 use crate::name::Name;
+use reference::Reference;
 
 /// The schema this build writes and reads.
 pub const SCHEMA: &str = "kenpin.fit/1";
@@ -69,6 +71,9 @@ pub struct Fit {
     pub scores: String,
     /// What members and ensemble are worth on these parts.
     pub evidence: Evidence,
+    /// What the labelled pictures looked like, which `[drift]` holds the line against; absent where the models were not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
 }
 
 /// How scores become one.
@@ -271,7 +276,7 @@ impl Fit {
                 "`cascade` belongs to the method cascade: two members, one the student, the other the teacher".into()
             );
         }
-        Ok(())
+        self.reference.as_ref().map_or(Ok(()), Reference::check)
     }
 }
 
@@ -336,6 +341,7 @@ pub(crate) mod tests {
                 fused: ranked("fused"),
                 control: Some(control),
             },
+            reference: None,
         }
     }
 

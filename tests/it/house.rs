@@ -97,7 +97,16 @@ fn each_foreign_world_is_touched_in_one_place() {
         ("rusqlite", &["record/journal/"]),
         ("sd_notify::", &["notify.rs"]),
         ("tracing_journald::", &["cli/log.rs"]),
-        ("plotters::", &["cli/models/price/front.rs", "cli/fit/plot.rs", "cli/simulate/chart.rs", "cli/teach/plot.rs"]),
+        (
+            "plotters::",
+            &[
+                "cli/models/price/front.rs",
+                "cli/fit/plot.rs",
+                "cli/simulate/chart.rs",
+                "cli/chart/plot.rs",
+                "cli/teach/plot.rs",
+            ],
+        ),
         ("statrs::", &["learn/compare.rs", "learn/interval.rs", "learn/risk.rs"]),
     ];
     for (path, text) in sources() {

@@ -6,11 +6,13 @@
 mod board;
 mod boxes;
 mod changeover;
+mod chart;
 mod check;
 mod cli;
 mod conformance;
 mod crew;
 mod doctor;
+mod drift;
 mod engines;
 mod explain;
 mod families;

@@ -10,9 +10,13 @@ use crate::cli::labelled::Labelled;
 use crate::cli::line;
 use crate::config::Settings;
 use crate::flow::plan::{self, Plan};
+use crate::fusion::adaptive::Quality;
 use crate::learn::ensemble::{Copies, Parts};
+use crate::learn::panel::Panel;
 use crate::models::catalogue::sha256_of;
+use crate::models::fit::reference::{Reference, Seen};
 use crate::models::price::MeasuredSet;
+use crate::name::Name;
 
 /// Two voting seats with one model file that look through one camera.
 pub(super) fn sits_twice(plan: &Plan, panel: &plan::Panel) -> Option<String> {
@@ -37,6 +41,20 @@ pub(super) struct Gathered {
     pub(super) labels: MeasuredSet,
     /// Labelled parts that are not among `parts`.
     pub(super) left_out: usize,
+    /// How well the picture of each of `parts` was taken, and for which camera it stands; `None` where no model was asked.
+    pub(super) taken: Option<(Name, Vec<Quality>)>,
+}
+
+impl Gathered {
+    /// What the parts look like as they were taken and as the panel scores them.
+    pub(super) fn reference(&self, panel: &Panel) -> Option<Reference> {
+        let (camera, quality) = self.taken.as_ref()?;
+        let as_taken = |place: &usize| self.parts.copies.as_ref().is_none_or(|copies| copies.as_taken[*place]);
+        let seen =
+            |place: usize| Seen { score: Some(panel.score(&self.parts, place)), quality: quality.get(place).copied() };
+        let seen: Vec<Seen> = (0..self.parts.len()).filter(as_taken).map(seen).collect();
+        Some(Reference::of(camera.clone(), &seen))
+    }
 }
 
 /// The scores of the members on the parts that the route judges.
@@ -65,7 +83,7 @@ pub(super) fn gather(
     let copies = |one: &Labelled| ways().map(|corruption| Labelled { corruption, ..one.clone() }).collect::<Vec<_>>();
     let (set, pictures): (Vec<Labelled>, usize) = (set.iter().flat_map(copies).collect(), set.len());
     let hashes: Vec<String> = plain.into_iter().flat_map(|hash| std::iter::repeat_n(hash, each)).collect();
-    let mut quality = Vec::new();
+    let mut taken = None;
     let (kept, members): (Vec<usize>, Vec<Vec<f64>>) = if let Some(path) = &args.scores {
         ((0..set.len()).collect(), scores::out_of_fold(path, &set, plan, seat.panel)?)
     } else {
@@ -75,8 +93,9 @@ pub(super) fn gather(
         let kept: Vec<usize> = (0..set.len()).filter(of_route).collect();
         let member =
             |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.scores.get(at).copied()).collect();
-        quality = kept.iter().filter_map(|&place| Some(said[place].as_ref()?.quality)).collect();
+        let quality = kept.iter().filter_map(|&place| Some(said[place].as_ref()?.quality)).collect::<Vec<_>>();
         let members = (0..voters(seat.panel).count()).map(member).collect();
+        taken = Some((camera, quality));
         (kept, members)
     };
     ensure!(!kept.is_empty(), "route {} judges none of the {pictures} labelled parts", seat.route);
@@ -90,11 +109,11 @@ pub(super) fn gather(
         copies: args.adaptive.then(|| Copies {
             picture: kept.iter().map(|place| place / each).collect(),
             as_taken: kept.iter().map(|place| place % each == 0).collect(),
-            quality,
+            quality: taken.as_ref().map(|(_, quality)| quality.clone()).unwrap_or_default(),
             each: u32::try_from(each).unwrap_or(u32::MAX),
         }),
     };
-    Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels })
+    Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels, taken })
 }
 
 /// The batch of each part as a number; `None` where the list names none.

@@ -131,6 +131,26 @@ fn a_walk_that_reached_no_panel_is_undecided_and_says_why() {
 
 proptest! {
     #[test]
+    fn a_wider_band_leaves_more_undecided_and_changes_nothing_else(
+        score in 0.0..=1.0f64, one in 0.0..=1.0f64, other in 0.0..=1.0f64, by in 0.0..=1.0f64, never_rejects in any::<bool>()
+    ) {
+        let (pass_below, reject_from) = (one.min(other), if never_rejects { 2.0 } else { one.max(other) });
+        let thresholds = Thresholds { reject_from, pass_below };
+        let (decision, reason) = decide(score, thresholds);
+        let (score, thresholds) = (Some(score), Some(thresholds));
+        let before = Verdict { decision, score, thresholds, ..unjudged(reason) };
+        let after = widened(before.clone(), by);
+        let wide = after.thresholds.unwrap();
+        prop_assert!((0.0..=pass_below).contains(&wide.pass_below), "{wide:?}");
+        prop_assert!((reject_from..=reject_from.max(1.0)).contains(&wide.reject_from), "{wide:?}");
+        prop_assert!(after.decision == before.decision || after.decision == Decision::Undecided);
+        prop_assert_eq!((after.score, &after.reasons), (score, &vec![decide(score.unwrap(), wide).1]));
+        prop_assert_eq!(&widened(before.clone(), 0.0), &before);
+        let blind = unjudged(Reason::Unrouted);
+        prop_assert_eq!(&widened(blind.clone(), by), &blind);
+    }
+
+    #[test]
     fn every_score_gets_the_one_decision_its_thresholds_say(score in 0.0..=1.0f64, low in 0.0..=1.0f64, high in 0.0..=1.0f64) {
         let thresholds = Thresholds { pass_below: low.min(high), reject_from: low.max(high) };
         let (decision, reason) = decide(score, thresholds);

@@ -5,6 +5,7 @@
 
 mod compose;
 mod device;
+mod drift;
 mod schemas;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub use device::{
     Backlog, BirthMessage, BornModel, CountersMessage, FailingOutput, Governed, GovernorMessage, Health, Latency,
     ReplyMessage, Standing, State, StatusMessage, StoppedModel,
 };
+pub use drift::{
+    DriftMessage, DriftedStatistic, Drifting, DriftingRoute, GoldenDifference, GoldenJudged, GoldenMessage,
+};
 pub use schemas::schemas;
 
 /// The `schema` of a [`VerdictMessage`].
@@ -40,6 +44,10 @@ pub const COUNTERS: &str = "kenpin.counters/1";
 /// The `schema` of a [`GovernorMessage`].
 pub const GOVERNOR: &str = "kenpin.governor/1";
 
+/// The `schema` of a [`DriftMessage`].
+pub const DRIFT: &str = "kenpin.drift/1";
+/// The `schema` of a [`GoldenMessage`].
+pub const GOLDEN: &str = "kenpin.golden/1";
 /// The `schema` of a [`ReplyMessage`].
 pub const REPLY: &str = "kenpin.reply/1";
 
@@ -70,6 +78,9 @@ pub struct VerdictMessage {
     pub reasons: Vec<Reason>,
     /// The thresholds the score was held against; null when no panel was reached.
     pub thresholds: Option<Thresholds>,
+    /// That the route drifts, and how far the band of undecided was widened for it; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drifting>,
     /// The fused probability of each label, where fusion works by classes.
     pub fused: Vec<ClassScore>,
     /// How well the frames were taken, where the members' weights move with it; each vote tells its weight for this part.
@@ -242,6 +253,18 @@ impl Topics {
     #[must_use]
     pub fn governor(&self, message: &GovernorMessage) -> Publication {
         self.publication("governor", json(message), true)
+    }
+
+    /// The retained drift.
+    #[must_use]
+    pub fn drift(&self, message: &DriftMessage) -> Publication {
+        self.publication("drift", json(message), true)
+    }
+
+    /// The retained outcome of the golden set.
+    #[must_use]
+    pub fn golden(&self, message: &GoldenMessage) -> Publication {
+        self.publication("golden", json(message), true)
     }
 
     /// The filter for everything that the device is told to do.

@@ -198,6 +198,8 @@ pub(in crate::flow::infer) fn plan_of_rungs(
             tensorrt: config::TensorRt::default(),
         },
         fits: None,
+        drift: None,
+        golden: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
         mqtt: None,

@@ -1,6 +1,8 @@
 //! Lays fits over the panels of a plan. A fit that was made for other models, or for a panel that is not there, is told and
 //! never judges; neither does a rung without a fit of its own, where its route has one on another.
 
+use std::sync::Arc;
+
 use crate::config;
 use crate::flow::plan::{Fitted, Panel, Route, Station, StudentFirst};
 use crate::fusion::{Over, Rule};
@@ -110,7 +112,8 @@ impl Builder<'_> {
             self.put_first(panel, first)?;
         }
         let (stacking, adaptive) = (fit.stacking.clone(), fit.adaptive.clone());
-        panel.fit = Some(Fitted { sha256: sha256.to_owned(), stacking, adaptive, student_first });
+        let reference = fit.reference.clone().map(Arc::new);
+        panel.fit = Some(Fitted { sha256: sha256.to_owned(), stacking, adaptive, student_first, reference });
         Ok(())
     }
 

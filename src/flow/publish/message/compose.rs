@@ -112,6 +112,7 @@ fn bare(
         score: None,
         reasons,
         thresholds: None,
+        drift: None,
         fused: Vec::new(),
         quality: Vec::new(),
         detections: Vec::new(),

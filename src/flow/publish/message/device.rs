@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BIRTH, COUNTERS, GOVERNOR, Origin, REPLY, STATUS};
+use super::{BIRTH, COUNTERS, DriftingRoute, GOVERNOR, GoldenJudged, Origin, REPLY, STATUS};
 use crate::flow::Placement;
 use crate::models::passport::Tier;
 use crate::name::Name;
@@ -121,6 +121,10 @@ pub struct Health {
     pub latency: Option<Latency>,
     /// What the governor ordered last; `None` where there is no ladder.
     pub governed: Option<Governed>,
+    /// The routes that drift now; `None` where nobody watches.
+    pub drifting: Option<Vec<DriftingRoute>>,
+    /// What became of the golden set when it was last judged; `None` before, and where there is none.
+    pub golden: Option<GoldenJudged>,
 }
 
 /// A summary of the milliseconds from capture to verdict.

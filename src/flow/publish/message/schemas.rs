@@ -3,8 +3,8 @@
 use schemars::schema_for;
 
 use super::{
-    BIRTH, BirthMessage, COUNTERS, CountersMessage, GOVERNOR, GovernorMessage, REPLY, ReplyMessage, STATUS,
-    StatusMessage, VERDICT, VerdictMessage,
+    BIRTH, BirthMessage, COUNTERS, CountersMessage, DRIFT, DriftMessage, GOLDEN, GOVERNOR, GoldenMessage,
+    GovernorMessage, REPLY, ReplyMessage, STATUS, StatusMessage, VERDICT, VerdictMessage,
 };
 
 /// The JSON Schema of each message, by its name.
@@ -15,6 +15,8 @@ pub fn schemas() -> serde_json::Value {
         STATUS: schema_for!(StatusMessage),
         BIRTH: schema_for!(BirthMessage),
         COUNTERS: schema_for!(CountersMessage),
+        DRIFT: schema_for!(DriftMessage),
+        GOLDEN: schema_for!(GoldenMessage),
         GOVERNOR: schema_for!(GovernorMessage),
         REPLY: schema_for!(ReplyMessage),
     })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Monotonic;
+use crate::models::fit::reference::Statistic;
 
 fn origin() -> Origin {
     Origin { device: Name::new("cell-1").unwrap(), epoch: Uuid::from_u128(7), run: Name::new("night").unwrap() }
@@ -80,6 +81,59 @@ fn a_vote_carries_its_answer_beside_its_score_and_reads_back() {
     assert_valid(VERDICT, &json);
     assert_eq!((&json["votes"][0]["model"], &json["votes"][0]["score"]), (&"general".into(), &0.75.into()));
     assert_eq!(serde_json::from_slice::<VerdictMessage>(&body).unwrap(), message, "scores keep every digit");
+}
+
+#[test]
+fn drift_and_the_golden_set_hold_to_their_schemas_and_topics() {
+    let topics = Topics::new(&origin().device);
+    let statistic = DriftedStatistic {
+        statistic: Statistic::Brightness,
+        psi: 1.5,
+        ks: 0.5,
+        p: 1e-9,
+        median: 0.3,
+        reference_median: 0.5,
+    };
+    let route = DriftingRoute {
+        route: birth().device,
+        rung: None,
+        fit: "ab".repeat(32),
+        camera: birth().device,
+        since: stamp().utc,
+        window: 32,
+        reference_parts: 300,
+        level: 1e-5,
+        widened_by: 0.0,
+        statistics: vec![statistic],
+        told: "it is dark".into(),
+    };
+    let different = GoldenDifference {
+        picture: "a.png".into(),
+        expected: Decision::Pass,
+        seen: None,
+        score: None,
+        why: "no such file".into(),
+    };
+    assert_eq!(different.to_string(), "a.png: expected pass, seen no verdict (no such file)");
+    let judged = GoldenJudged {
+        passed: false,
+        cause: "start".into(),
+        at: stamp().utc,
+        plan: "ab".repeat(32),
+        pictures: 3,
+        differing: 1,
+        differences: vec![different],
+    };
+    let (still, drifting) = (DriftMessage::new(&birth(), vec![]), DriftMessage::new(&birth(), vec![route]));
+    assert_eq!((still.drifting, drifting.drifting), (false, true));
+    for (publication, name, topic) in [
+        (topics.drift(&still), DRIFT, "kenpin/v1/cell-1/drift"),
+        (topics.drift(&drifting), DRIFT, "kenpin/v1/cell-1/drift"),
+        (topics.golden(&GoldenMessage::new(&birth(), judged)), GOLDEN, "kenpin/v1/cell-1/golden"),
+    ] {
+        assert_valid(name, &serde_json::from_slice(&publication.body).unwrap());
+        assert_eq!((publication.topic.as_str(), publication.retain), (topic, true));
+    }
 }
 
 #[test]
