@@ -85,6 +85,7 @@ pub(super) fn gather(
         names: voters(seat.panel).map(name).collect(),
         members,
         defective: kept.iter().map(|&place| set[place].defective).collect(),
+        weights: vec![1.0; kept.len()],
         groups: batches(&set, &kept)?
             .or_else(|| args.adaptive.then(|| kept.iter().map(|place| place / each).collect())),
         copies: args.adaptive.then(|| Copies {
