@@ -12,6 +12,7 @@ mod eval;
 mod explain;
 mod fit;
 mod gauge;
+mod label;
 mod labelled;
 mod leak;
 mod line;
@@ -59,6 +60,7 @@ enum Command {
     Explain(explain::Args),
     Fit(fit::Args),
     Gauge(gauge::Args),
+    Label(label::Args),
     Teach(Box<teach::Args>),
     Bench(bench::Args),
     Models(models::Args),
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Gauge(args) => gauge::run(&args),
+        Command::Label(args) => label::run(&args),
         Command::Teach(args) => teach::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Models(args) => models::run(&args),

@@ -20,6 +20,7 @@ pub fn fixed(running: &Settings, wanted: &Settings) -> Vec<String> {
         ("join", old.join == new.join),
         ("journal", old.journal == new.journal),
         ("images", old.images == new.images),
+        ("review", old.review == new.review),
         ("mqtt", old.mqtt == new.mqtt),
         ("runtime.onnxruntime_library", old_runtime.onnxruntime_library == new_runtime.onnxruntime_library),
         ("runtime.parts_in_flight", old_runtime.parts_in_flight == new_runtime.parts_in_flight),
@@ -83,6 +84,7 @@ mod tests {
             ("[models.one]", "[join]\nwindow_ms = 9\n[models.one]", "join"),
             ("[models.one]", "[journal]\npath = \"j\"\n[models.one]", "journal"),
             ("[models.one]", "[images]\nfolder = \"i\"\n[models.one]", "images"),
+            ("[models.one]", "[review]\n[models.one]", "review"),
             (
                 "[models.one]",
                 "[outputs.a]\nkind = \"modbus\"\naddress = \"plc:502\"\ncoil = 1\nwork = \"heartbeat\"\n[models.one]",

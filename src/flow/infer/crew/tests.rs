@@ -200,6 +200,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
         fits: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
+        review: None,
         mqtt: None,
     };
     let models = models.iter().map(|text| (name(text), model(text))).collect();

@@ -3,8 +3,8 @@
 use schemars::schema_for;
 
 use super::{
-    BIRTH, BirthMessage, COUNTERS, CountersMessage, GOVERNOR, GovernorMessage, REPLY, ReplyMessage, STATUS,
-    StatusMessage, VERDICT, VerdictMessage,
+    BIRTH, BirthMessage, COUNTERS, CountersMessage, GOVERNOR, GovernorMessage, LABEL, LabelMessage, REPLY,
+    ReplyMessage, STATUS, StatusMessage, VERDICT, VerdictMessage,
 };
 
 /// The JSON Schema of each message, by its name.
@@ -17,5 +17,6 @@ pub fn schemas() -> serde_json::Value {
         COUNTERS: schema_for!(CountersMessage),
         GOVERNOR: schema_for!(GovernorMessage),
         REPLY: schema_for!(ReplyMessage),
+        LABEL: schema_for!(LabelMessage),
     })
 }
