@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 
+use super::journal::Census;
 use super::scores::{self, Asked, voters};
 use super::{Args, Seat};
 use crate::cli::labelled::Labelled;
@@ -12,6 +13,7 @@ use crate::config::Settings;
 use crate::flow::plan::{self, Plan};
 use crate::learn::ensemble::{Copies, Parts};
 use crate::models::catalogue::sha256_of;
+use crate::models::fit::Reviewed;
 use crate::models::price::MeasuredSet;
 
 /// Two voting seats with one model file that look through one camera.
@@ -37,6 +39,8 @@ pub(super) struct Gathered {
     pub(super) labels: MeasuredSet,
     /// Labelled parts that are not among `parts`.
     pub(super) left_out: usize,
+    /// How they came to be looked at, where they are verdicts of the line, and what became of all labels.
+    pub(super) reviewed: Option<(Reviewed, Census)>,
 }
 
 /// The scores of the members on the parts that the route judges.
@@ -95,7 +99,7 @@ pub(super) fn gather(
             each: u32::try_from(each).unwrap_or(u32::MAX),
         }),
     };
-    Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels })
+    Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels, reviewed: None })
 }
 
 /// The batch of each part as a number; `None` where the list names none.
