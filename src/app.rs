@@ -197,7 +197,7 @@ impl App {
 
         let register = register::of(&self.settings, &terms, &crews, &self.desk, &changer);
         let register = register.map(|register| tokio::spawn(register.follow(stop.clone())));
-        let commands = announce::commands(&self.settings, changer, &stop).map(tokio::spawn);
+        let commands = announce::commands(&self.settings, changer, &self.desk, &stop).map(tokio::spawn);
         let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(Door { desk: Arc::clone(&self.desk) });
         let settings = DispatchSettings::from(&self.settings);

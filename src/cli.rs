@@ -15,6 +15,7 @@ mod explain;
 mod fit;
 mod gauge;
 mod golden;
+mod label;
 mod labelled;
 mod leak;
 mod line;
@@ -62,6 +63,7 @@ enum Command {
     Explain(explain::Args),
     Fit(fit::Args),
     Gauge(gauge::Args),
+    Label(label::Args),
     Teach(Box<teach::Args>),
     Drift(drift::Args),
     Golden(golden::Args),
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::Gauge(args) => gauge::run(&args),
+        Command::Label(args) => label::run(&args),
         Command::Teach(args) => teach::run(&args),
         Command::Drift(args) => drift::run(&args),
         Command::Golden(args) => golden::run(&args),

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod pool;
 pub mod publish;
 pub mod retry;
+pub mod review;
 pub mod statistics;
 pub mod vectorised;
 pub mod verdict;

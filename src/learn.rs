@@ -17,6 +17,7 @@ mod newton;
 pub mod panel;
 pub mod rehearsal;
 pub mod risk;
+pub mod sampling;
 pub mod scored;
 pub mod stack;
 pub mod teach;

@@ -12,11 +12,13 @@ use super::shift::Changer;
 use crate::config::Settings;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
-use crate::flow::publish::message::{BirthMessage, BornModel, Health, StoppedModel, Topics};
+use crate::flow::publish::message::{BirthMessage, BornModel, Health, LabelMessage, StoppedModel, Topics};
 use crate::flow::publish::wire::Address;
 use crate::flow::publish::{DRAIN, Publisher, commands};
 use crate::flow::retry::Retry;
 use crate::name::Name;
+use crate::record::journal::Journal;
+use crate::record::journal::labels::{NewLabel, Way};
 
 /// The publisher, where the config names a broker.
 pub(super) fn publisher(
@@ -44,9 +46,10 @@ pub(super) fn publisher(
 pub(super) fn commands(
     settings: &Settings,
     changer: Changer,
+    desk: &Desk,
     stop: &CancellationToken,
 ) -> Option<impl Future<Output = ()> + use<>> {
-    let mqtt = settings.mqtt.as_ref()?;
+    let (mqtt, journal) = (settings.mqtt.as_ref()?, desk.journal.clone());
     let address = Address::new(mqtt, &settings.device, "commands");
     let obey = move |verb: &str, payload: &[u8]| {
         let changer = changer.clone();
@@ -56,10 +59,18 @@ pub(super) fn commands(
                 let recipe = String::from_utf8_lossy(payload).into_owned();
                 Some(async move { changer.change_over(&recipe).await }.boxed())
             }
+            "label" => Some(label(journal.clone(), LabelMessage::read(payload)).boxed()),
             _ => None,
         }
     };
     Some(commands::serve(address, settings.device.clone(), Box::new(obey), Retry::default(), stop.clone()))
+}
+
+/// Writes what an operator says of a verdict: what stands in the journal then, in one sentence.
+async fn label(journal: Journal, told: Result<LabelMessage, String>) -> Result<String, String> {
+    let LabelMessage { epoch, seq, truth, class, by, .. } = told?;
+    let taken = journal.label(NewLabel { epoch, seq, truth, class, by, way: Way::Mqtt }).await;
+    taken.map(|taken| taken.to_string()).map_err(|error| error.to_string())
 }
 
 /// What the device is and judges with.

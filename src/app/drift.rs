@@ -13,8 +13,8 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::config;
-use crate::flow::plan::Fitted;
+use crate::config::{self, Settings};
+use crate::flow::plan::{Fitted, Plan};
 use crate::flow::publish::message::{DriftedStatistic, Drifting, DriftingRoute, Health};
 use crate::flow::statistics::quality;
 use crate::flow::verdict::Verdict;
@@ -105,6 +105,24 @@ impl Drift {
         drop(self.parts);
         if self.thread.join().is_err() {
             tracing::error!("the thread that watched for drift panicked");
+        }
+    }
+}
+
+/// Says in the log on which routes and rungs nobody watches for drift, since what judges there knows no reference.
+pub(super) fn tell_unwatched(settings: &Settings, plan: &Plan) {
+    if settings.drift.is_none() {
+        return;
+    }
+    for (route, rung) in plan.routes().flat_map(|route| (0..plan.rungs.len().max(1)).map(move |rung| (route, rung))) {
+        let ((index, route), rung_name) = (route, plan.rungs.get(rung));
+        let Some(panel) = plan.panel(index, rung) else { continue };
+        if panel.fit.as_ref().and_then(|fit| fit.reference.as_ref()).is_none() {
+            let rung = rung_name.map_or_else(String::new, |rung| format!(" on rung {rung}"));
+            let name = &route.name;
+            tracing::warn!(
+                "[drift] does not watch route {name}{rung}: it wants a fit by `kenpin fit` on labelled pictures"
+            );
         }
     }
 }

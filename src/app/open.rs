@@ -59,7 +59,9 @@ pub(super) async fn desk(
     let (give_up, pace) =
         (CancellationToken::new(), LinePace::new(&settings.cameras, settings.governor.deadline, telemetry));
     let (telemetry, road) = (telemetry.clone(), telemetry.pulse().listen("the road"));
-    let desk = Desk { origin, journal, images, health, pace, drift, outputs, telemetry, latencies, road, give_up };
+    let review = settings.review;
+    let desk =
+        Desk { origin, journal, images, review, health, pace, drift, outputs, telemetry, latencies, road, give_up };
     for part in &opened.interrupted {
         desk.close_interrupted(part).await?;
     }

@@ -9,20 +9,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::drift::Drift;
 use super::pace::LinePace;
+use crate::config;
 use crate::flow::publish::message::{
     Drifting, FailingOutput, Health, Latency, Origin, Stamp, VerdictMessage, compose, compose_interrupted,
 };
 use crate::flow::retry::{Retry, draw};
+use crate::flow::review::Review;
 use crate::flow::verdict::{Decision, FrameQuality, Verdict};
 use crate::flow::{Walked, bound, inspect};
 use crate::learn::metrics::percentile;
 use crate::outputs::Outputs;
 use crate::pulse::Beat;
 use crate::record::images::Images;
-use crate::record::journal::{Journal, JournalError, OpenPart};
+use crate::record::journal::{Entry, Journal, JournalError, OpenPart};
 use crate::telemetry::{Event, Telemetry};
 
 /// How many of the newest latencies the summary is over: a few minutes of a fast line.
@@ -33,6 +36,8 @@ pub(super) struct Desk {
     pub(super) origin: Origin,
     pub(super) journal: Journal,
     pub(super) images: Option<Images>,
+    /// Which verdicts people are asked to look at.
+    pub(super) review: Option<config::Review>,
     pub(super) health: watch::Sender<Health>,
     pub(super) pace: LinePace,
     /// Who watches for drift, where somebody does.
@@ -101,7 +106,8 @@ impl Desk {
         let (mut failures, message) = (0, Arc::new(Mutex::new(message)));
         loop {
             let attempt = Arc::clone(&message);
-            let error = match self.journal.append(part, Box::new(move |seq| body(&attempt, seq))).await {
+            let review = self.review;
+            let error = match self.journal.append(part, Box::new(move |seq| entry(&attempt, review, seq))).await {
                 Ok(seq) => return Some(seq),
                 Err(error) => error,
             };
@@ -128,8 +134,9 @@ impl Desk {
         let part = &open.part;
         self.telemetry.tell(Event::PartInterrupted, format_args!("part {part} was open since {}", open.opened_utc));
         let opened = open.opened_utc.parse().ok();
-        let message = compose_interrupted(&open.run, part, opened, &self.origin, Stamp::now());
-        self.journal.append_interrupted(open, Box::new(|seq| message.into_body(seq))).await?;
+        let message = Mutex::new(compose_interrupted(&open.run, part, opened, &self.origin, Stamp::now()));
+        let review = self.review;
+        self.journal.append_interrupted(open, Box::new(move |seq| entry(&message, review, seq))).await?;
         Ok(())
     }
 
@@ -145,7 +152,9 @@ impl Desk {
     }
 
     fn keep_frames(&self, seq: u64, decision: Decision, walked: &Walked) {
-        if let Some(images) = self.images.as_ref().filter(|images| images.wants(decision, seq)) {
+        // Who is asked to look at a part should have something to look at.
+        let asked = self.review.is_some_and(|review| put_up(review, decision, self.origin.epoch, seq).asked);
+        if let Some(images) = self.images.as_ref().filter(|images| asked || images.wants(decision, seq)) {
             walked.part.frames.iter().for_each(|frame| images.keep(seq, frame));
         }
     }
@@ -201,9 +210,16 @@ pub(super) fn judged(walked: &Walked) -> Verdict {
     }
 }
 
-/// The message under its number; on the journal's thread.
-fn body(message: &Mutex<VerdictMessage>, seq: u64) -> Vec<u8> {
-    message.lock().unwrap_or_else(PoisonError::into_inner).body(seq)
+/// The message under its number, by which it is decided whether a person is asked; on the journal's thread.
+fn entry(message: &Mutex<VerdictMessage>, review: Option<config::Review>, seq: u64) -> Entry {
+    let mut message = message.lock().unwrap_or_else(PoisonError::into_inner);
+    message.review = review.map(|review| put_up(review, message.verdict, message.epoch, seq));
+    let asked = message.review.filter(|review| review.asked).map(|review| review.probability);
+    Entry { body: message.body(seq), asked }
+}
+
+fn put_up(config::Review { audit_share }: config::Review, decision: Decision, epoch: Uuid, seq: u64) -> Review {
+    Review::of(decision, audit_share, epoch, seq)
 }
 
 #[cfg(test)]
@@ -212,7 +228,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config;
     use crate::name::Name;
 
     /// A trigger by which every verdict fails to be written, as on a full disk.
@@ -230,6 +245,7 @@ mod tests {
             origin,
             journal: opened.journal,
             images: None,
+            review: None,
             health,
             pace,
             drift: None,

@@ -22,7 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::govern::Governor;
 use super::settle::Desk;
-use super::{announce, ladder, open, watchdog};
+use super::{announce, drift, ladder, open, watchdog};
 use crate::clock::Monotonic;
 use crate::config::{ConfigError, Settings, Texts, fixed};
 use crate::flow::infer::{Crew, Crews};
@@ -155,6 +155,7 @@ impl Shift {
     /// The first term.
     pub(super) fn new(start: Start) -> Self {
         let Start { settings, plan, crew, ladder, recipe, desk, birth, notify } = start;
+        drift::tell_unwatched(&settings, &plan);
         let governor = ladder.map(|ladder| Governor::new(&settings, ladder, &desk));
         let terms = Arc::new(Terms::new(Arc::clone(&plan), rung_of(governor.as_ref()), recipe));
         let crews = Arc::new(Crews::new(plan, crew));
@@ -284,6 +285,7 @@ impl Shift {
     /// Begins a term with what was opened; what changed, in one sentence.
     async fn begin(&mut self, next: Next, stop: &CancellationToken, broken: &CancellationToken) -> String {
         let Next { texts, settings, plan, crew, ladder } = next;
+        drift::tell_unwatched(&settings, &plan);
         let (before, kept) = (self.terms.newest().plan.hash.clone(), Arc::ptr_eq(&crew, &self.crews.newest()));
         let governor = self.halt().await;
         self.governor = ladder.map(|ladder| {

@@ -1,10 +1,12 @@
 //! `kenpin fit`: learns from labelled parts how the members of a panel become one score and where it becomes a decision.
 
 mod gather;
+mod journal;
 mod out;
 mod plot;
 mod rehearsal;
 mod scores;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,9 +29,10 @@ use crate::models::fit::{FOLDER, Fit, FittedMember, Method, SCHEMA};
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
 use crate::simulate::corrupt::Corruption;
-use gather::{gather, sits_twice};
+use gather::{Gathered, gather, sits_twice};
 use out::Report;
 use scores::voters;
+use values::{inner_share, method, pair, positive};
 
 /// Learn from labelled parts how the members of a route become one score, and where it becomes a decision.
 ///
@@ -53,6 +56,11 @@ use scores::voters;
 ///
 /// What the labelled pictures looked like is kept in the fit, too: `[drift]` in the config holds the line's own parts against it.
 ///
+/// With --journal the parts are the labelled verdicts of the line (`kenpin label`): what the members said stands in them, so no
+/// model is asked and no picture is wanted. People look at every reject and at few passes, so each part weighs by one over the
+/// chance with which it was put up for review. A bound cannot be shown by such weights: with --escape-bound or --cascade only the
+/// parts count that a plain random sample of all parts holds, all of which must be labelled, and audited passes be among them.
+///
 /// The best single member is the control: an ensemble whose ROC AUC is not greater with p < 0.05 (DeLong) is not written unless
 /// --force. What is written is laid over the route's own values by `kenpin run` and `kenpin eval` where the config has
 /// `[fits] folder = "..."`. Exit code 1 when nothing was written because of what the parts show.
@@ -62,8 +70,11 @@ pub(super) struct Args {
     /// The config whose route is fitted.
     config: PathBuf,
     /// The labelled folder or CSV list, as `kenpin eval` takes it.
-    #[arg(required_unless_present = "rollback")]
+    #[arg(required_unless_present_any = ["rollback", "journal"])]
     labelled: Option<PathBuf>,
+    /// Take the labels from the journal of the config, in the place of a labelled folder or list.
+    #[arg(long, conflicts_with_all = ["labelled", "scores", "adaptive", "camera", "plot", "rollback"])]
+    journal: bool,
     /// The route; the only one that ends at a panel when not given.
     #[arg(long, value_parser = |text: &str| Name::new(text))]
     route: Option<Name>,
@@ -158,28 +169,6 @@ impl Args {
     }
 }
 
-fn method(text: &str) -> Result<Method, String> {
-    let mut known = Method::ENSEMBLES.into_iter().chain([Method::Adaptive]);
-    let found = known.find(|method| method.as_str().replace(' ', "-") == text);
-    found.ok_or_else(|| "want mean, weighted-mean, maximum, stacking or adaptive".into())
-}
-
-fn inner_share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
-    share.ok_or_else(|| "want a number above 0 and below 1".into())
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| "want a number above 0".into())
-}
-
-fn pair(text: &str) -> Result<(Name, Name), String> {
-    let (student, teacher) = text.split_once(',').ok_or("want the student and the teacher with a comma between")?;
-    let name = |text: &str| Name::new(text).map_err(|error| error.to_string());
-    Ok((name(student)?, name(teacher)?))
-}
-
 /// The panel that is fitted.
 struct Seat<'p> {
     index: RouteIndex,
@@ -213,12 +202,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(twice) = sits_twice(&plan, seat.panel) {
         return Ok(refuse(&twice));
     }
-    let path = args.labelled.as_deref().context("no labelled parts are given")?;
-    let set = labelled::read(path, &settings.sensors.keys().collect::<Vec<_>>())?;
-    if let Some(leak) = leak(args, &set)? {
-        return Ok(refuse(&leak));
-    }
-    let gathered = gather(args, &settings, &bare, &plan, &seat, rung, &set)?;
+    let gathered = match labelled_parts(args, &settings, &bare, &plan, &seat, rung)? {
+        Ok(gathered) => gathered,
+        Err(why) => return Ok(refuse(&why)),
+    };
     if let Some((splits, bound)) = args.rehearse.zip(args.escape_bound) {
         return rehearsal::run(args, splits as usize, bound, &gathered.parts);
     }
@@ -228,10 +215,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let (crossed, reference) = (fitted.crossed.clone(), gathered.reference(&fitted));
     let number = shelf::next_number(&folder, seat.route, seat.rung)?;
-    let fit = Fit { reference, ..assemble(args, &plan, &seat, fitted, gathered.labels, number) };
+    let (reviewed, census) = gathered.reviewed.unzip();
+    let fit = Fit { reviewed, reference, ..assemble(args, &plan, &seat, fitted, gathered.labels, number) };
     fit.check().map_err(|why| anyhow::anyhow!("the fit is none: {why}"))?;
     let (not_written, left_out) = (refused(args, &fit), gathered.left_out);
-    let mut report = Report { written: None, not_written, left_out, unfitted: Vec::new(), fit };
+    let mut report = Report { written: None, not_written, left_out, labels: census, unfitted: Vec::new(), fit };
     if report.not_written.is_none() {
         report.written = Some(shelf::write(&folder, &report.fit)?);
         report.unfitted = unfitted(&plan, &seat, &folder);
@@ -247,6 +235,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let done = report.written.is_some() || args.dry_run;
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// The labelled parts with what the members say of them, from the journal or from a set; a sentence where they are of no use.
+fn labelled_parts(
+    args: &Args,
+    settings: &Settings,
+    bare: &Settings,
+    plan: &Arc<Plan>,
+    seat: &Seat<'_>,
+    rung: usize,
+) -> anyhow::Result<Result<Gathered, String>> {
+    if args.journal {
+        return journal::gather(args, settings, plan, seat);
+    }
+    let path = args.labelled.as_deref().context("no labelled parts are given")?;
+    let set = labelled::read(path, &settings.sensors.keys().collect::<Vec<_>>())?;
+    if let Some(leak) = leak(args, &set)? {
+        return Ok(Err(leak));
+    }
+    gather(args, settings, bare, plan, seat, rung, &set).map(Ok)
 }
 
 /// The rungs on which members of the route judge and that have no fit in the folder.
@@ -352,7 +360,12 @@ fn assemble(args: &Args, plan: &Plan, seat: &Seat<'_>, fitted: panel::Panel, lab
         cascade,
         labels,
         simulated: args.corruptions().iter().map(ToString::to_string).collect(),
-        scores: args.scores.as_ref().map_or_else(|| "models".to_owned(), |path| path.display().to_string()),
+        scores: match &args.scores {
+            Some(path) => path.display().to_string(),
+            None if args.journal => "journal".into(),
+            None => "models".into(),
+        },
+        reviewed: None,
         evidence,
         reference: None,
     }

@@ -53,9 +53,7 @@ impl Trained {
         let pool = Pool::new(1);
         let mut found = Vec::new();
         for Labelled { image: path, .. } in set {
-            let image = read_image(path, JpegScale::Whole, &pool).map_err(anyhow::Error::msg);
-            let image = image.with_context(|| path.display().to_string())?;
-            found.extend(self.name(&pixel_hash(&image)).map(|name| (path, name)));
+            found.extend(self.name_of(path, &pool)?.map(|name| (path, name)));
         }
         Ok(found)
     }
@@ -63,6 +61,16 @@ impl Trained {
     /// What the picture with these pixels is called among them.
     pub(super) fn name(&self, pixel_hash: &str) -> Option<&str> {
         self.0.get(pixel_hash).map(String::as_str)
+    }
+
+    /// The name of a picture among them, if it is one of them.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn name_of(&self, path: &Path, pool: &Pool) -> anyhow::Result<Option<&str>> {
+        let image = read_image(path, JpegScale::Whole, pool).map_err(anyhow::Error::msg);
+        let image = image.with_context(|| path.display().to_string())?;
+        Ok(self.name(&pixel_hash(&image)))
     }
 }
 

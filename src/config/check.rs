@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::document::Path;
 use super::findings::{Findings, advice};
-use super::settings::{Backend, Broker, Images, Join, Journal, Line, Mqtt, Runtime, Settings};
+use super::settings::{Backend, Broker, Images, Join, Journal, Line, Mqtt, Review, Runtime, Settings};
 use super::{Surroundings, file};
 use crate::name::Name;
 
@@ -71,6 +71,7 @@ pub(super) fn settings(
             max_bytes: file.journal.max_mib.saturating_mul(MIB),
         },
         images,
+        review: file.review.as_ref().map(|review| Review { audit_share: review.audit_share }),
         mqtt: match mqtt {
             Some(mqtt) => Some(mqtt?),
             None => None,

@@ -81,6 +81,8 @@ pub struct File {
     pub journal: Journal,
     /// Which frames are kept; without this table none are.
     pub images: Option<Images>,
+    /// Which verdicts people are asked to look at; without this table nobody is asked.
+    pub review: Option<Review>,
     /// Who is told; without this table nothing is published.
     pub mqtt: Option<Mqtt>,
 }
@@ -294,6 +296,21 @@ pub struct Images {
 impl Default for Images {
     fn default() -> Self {
         Self { folder: PathBuf::from("state/images"), max_mib: 2048, audit_share: 0.01 }
+    }
+}
+
+/// Which verdicts people are asked to look at: those of rejected and undecided parts, and a share of the passed ones.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Review {
+    /// The share of passed parts that is put up for review too, drawn at random: without them nobody knows what escapes.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub audit_share: f64,
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        Self { audit_share: 0.02 }
     }
 }
 

@@ -22,6 +22,7 @@ pub fn fixed(running: &Settings, wanted: &Settings) -> Vec<String> {
         ("golden", old.golden == new.golden),
         ("journal", old.journal == new.journal),
         ("images", old.images == new.images),
+        ("review", old.review == new.review),
         ("mqtt", old.mqtt == new.mqtt),
         ("runtime.onnxruntime_library", old_runtime.onnxruntime_library == new_runtime.onnxruntime_library),
         ("runtime.parts_in_flight", old_runtime.parts_in_flight == new_runtime.parts_in_flight),
@@ -87,6 +88,7 @@ mod tests {
             ("[models.one]", "[golden]\npath = \"g\"\n[models.one]", "golden"),
             ("[models.one]", "[journal]\npath = \"j\"\n[models.one]", "journal"),
             ("[models.one]", "[images]\nfolder = \"i\"\n[models.one]", "images"),
+            ("[models.one]", "[review]\n[models.one]", "review"),
             (
                 "[models.one]",
                 "[outputs.a]\nkind = \"modbus\"\naddress = \"plc:502\"\ncoil = 1\nwork = \"heartbeat\"\n[models.one]",

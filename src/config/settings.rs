@@ -64,6 +64,8 @@ pub struct Settings {
     pub journal: Journal,
     /// `[images]`: which frames are kept; `None` keeps none.
     pub images: Option<Images>,
+    /// `[review]`: which verdicts people are asked to look at; `None` asks nobody.
+    pub review: Option<Review>,
     /// `[mqtt]`: who is told; `None` publishes nothing.
     pub mqtt: Option<Mqtt>,
 }
@@ -267,6 +269,13 @@ pub struct Images {
     /// The disk budget in bytes; beyond it the oldest go, counted.
     pub max_bytes: u64,
     /// The share of passed parts whose frames are kept too, 0 to 1, drawn at random.
+    pub audit_share: f64,
+}
+
+/// Which verdicts people are asked to look at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Review {
+    /// The share of passed parts that is put up for review, 0 to 1, beside all others.
     pub audit_share: f64,
 }
 

@@ -65,6 +65,12 @@ impl Owned {
     #[must_use]
     pub fn new(scores: Vec<f64>, defective: Vec<bool>) -> Self {
         let weights = vec![1.0; scores.len()];
+        Self::weighted(scores, defective, weights)
+    }
+
+    /// Parts of which each counts as much as `weights` says. All of one length.
+    #[must_use]
+    pub fn weighted(scores: Vec<f64>, defective: Vec<bool>, weights: Vec<f64>) -> Self {
         Self { scores, defective, weights }
     }
 

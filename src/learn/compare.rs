@@ -34,27 +34,37 @@ pub fn mcnemar(model_right: &[bool], teacher_right: &[bool]) -> McNemar {
 /// parts that of the shares of defective parts which stand above it. p is that of a standard normal, two-sided; 1 where all
 /// differences are 0.
 ///
-/// Source: E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988); the placements from midranks as X. Sun and
+/// Source: E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988); the placements from the sorted scores as X. Sun and
 /// W. Xu, IEEE Signal Processing Letters 21 (2014).
 ///
 /// The three slices have one length; numbers are finite.
 #[must_use]
 pub fn delong(defective: &[bool], model: &[f64], teacher: &[f64]) -> Option<DeLong> {
     let pictures: Vec<usize> = (0..defective.len()).collect();
-    delong_of_copies(defective, model, teacher, &pictures)
+    delong_weighted(defective, model, teacher, &pictures, &vec![1.0; defective.len()])
 }
 
-/// As [`delong`] for parts of which several are copies of one picture, `pictures` telling of which: what is off together is
-/// summed before it is squared, so that copies add no certainty. Copies of a picture are all good or all defective.
+/// As [`delong`] for parts of which several are copies of one picture, `pictures` telling of which, and of which each counts
+/// as often as `weights` says (finite, above 0; weights of 1 are [`delong`] to the last bit). What is off together is summed
+/// before it is squared, so that copies add no certainty; a part of weight 2 is two copies of one picture. Copies of a picture
+/// are all good or all defective.
 ///
-/// Source: N. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53 (1997).
+/// Sources: N. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53 (1997); the variance of a
+/// weighted mean by linearisation as C.-E. Särndal, B. Swensson and J. Wretman, *Model Assisted Survey Sampling* (1992), 5.7.
 #[must_use]
-pub fn delong_of_copies(defective: &[bool], model: &[f64], teacher: &[f64], pictures: &[usize]) -> Option<DeLong> {
-    let (model, teacher) = (Placements::of(defective, model), Placements::of(defective, teacher));
+pub fn delong_weighted(
+    defective: &[bool],
+    model: &[f64],
+    teacher: &[f64],
+    pictures: &[usize],
+    weights: &[f64],
+) -> Option<DeLong> {
+    let (model, teacher) = (Placements::of(defective, model, weights), Placements::of(defective, teacher, weights));
     let less = |model: &[f64], teacher: &[f64]| -> Vec<f64> { model.iter().zip(teacher).map(|(m, t)| m - t).collect() };
     let (bad, good) = (less(&model.bad, &teacher.bad), less(&model.good, &teacher.good));
-    let of = |wanted: bool| -> Vec<usize> {
-        pictures.iter().zip(defective).filter(|(_, is)| **is == wanted).map(|(picture, _)| *picture).collect()
+    let of = |wanted: bool| -> Vec<(usize, f64)> {
+        let parts = pictures.iter().zip(weights).zip(defective).filter(|(_, is)| **is == wanted);
+        parts.map(|((picture, weight), _)| (*picture, *weight)).collect()
     };
     let (difference, variance) = mean_and_its_variance(&bad, &of(true))?;
     let standard_error = (variance + mean_and_its_variance(&good, &of(false))?.1).sqrt();
@@ -71,57 +81,51 @@ struct Placements {
 }
 
 impl Placements {
-    /// From the midrank of each part among all, less that among its own kind.
-    fn of(defective: &[bool], scores: &[f64]) -> Self {
-        let own = |wanted: bool| -> Vec<f64> {
-            scores.iter().zip(defective).filter(|(_, is)| **is == wanted).map(|(score, _)| *score).collect()
+    /// Scores from the lowest up, in runs of equal ones: below a part stands the weight of the other kind so far, and half of
+    /// that in its run.
+    fn of(defective: &[bool], scores: &[f64], weights: &[f64]) -> Self {
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        let weight = |places: &[usize], wanted: bool| -> f64 {
+            places.iter().filter(|&&place| defective[place] == wanted).map(|&place| weights[place]).sum()
         };
-        let (all, bad, good) = (midranks(scores), own(true), own(false));
-        let (mut bad_ranks, mut good_ranks) = (midranks(&bad).into_iter(), midranks(&good).into_iter());
-        let (goods, bads) = (count(&good), count(&bad));
+        let (goods, bads) = (weight(&order, false), weight(&order, true));
+        let mut below = vec![0.0; scores.len()];
+        let (mut good_below, mut bad_below) = (0.0, 0.0);
+        for tied in order.chunk_by(|&a, &b| scores[a] >= scores[b]) {
+            let (good, bad) = (weight(tied, false), weight(tied, true));
+            for &place in tied {
+                below[place] = if defective[place] { good_below + good / 2.0 } else { bad_below + bad / 2.0 };
+            }
+            (good_below, bad_below) = (good_below + good, bad_below + bad);
+        }
         let mut placed = Self { bad: Vec::new(), good: Vec::new() };
-        for (rank, is) in all.iter().zip(defective) {
+        for (below, is) in below.iter().zip(defective) {
             if *is {
-                placed.bad.extend(bad_ranks.next().map(|own| (rank - own) / goods));
+                placed.bad.push(below / goods);
             } else {
-                placed.good.extend(good_ranks.next().map(|own| 1.0 - (rank - own) / bads));
+                placed.good.push(1.0 - below / bads);
             }
         }
         placed
     }
 }
 
-/// The rank of each number from 1, equal numbers sharing the mean of their ranks.
-fn midranks(numbers: &[f64]) -> Vec<f64> {
-    let mut order: Vec<(usize, f64)> = numbers.iter().copied().enumerate().collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut ranks = vec![0.0; numbers.len()];
-    let mut before = 0.0;
-    for tied in order.chunk_by(|a, b| a.1 >= b.1) {
-        let many = count(tied);
-        for (place, _) in tied {
-            if let Some(rank) = ranks.get_mut(*place) {
-                *rank = before + f64::midpoint(many, 1.0);
-            }
-        }
-        before += many;
-    }
-    ranks
-}
-
-/// The mean of numbers and the variance of that mean, numbers of one group being off together; `None` of fewer than two groups.
-fn mean_and_its_variance(numbers: &[f64], groups: &[usize]) -> Option<(f64, f64)> {
-    let mean = numbers.iter().sum::<f64>() / count(numbers);
+/// The weighted mean of numbers and the variance of that mean, numbers of one group being off together; each number comes with
+/// its group and its weight. `None` of fewer than two groups.
+fn mean_and_its_variance(numbers: &[f64], parts: &[(usize, f64)]) -> Option<(f64, f64)> {
+    let whole: f64 = parts.iter().map(|(_, weight)| weight).sum();
+    let mean = numbers.iter().zip(parts).map(|(number, (_, weight))| weight * number).sum::<f64>() / whole;
     let mut off: BTreeMap<usize, f64> = BTreeMap::new();
-    for (number, group) in numbers.iter().zip(groups) {
-        *off.entry(*group).or_default() += number - mean;
+    for (number, (group, weight)) in numbers.iter().zip(parts) {
+        *off.entry(*group).or_default() += weight * (number - mean);
     }
     let off: Vec<f64> = off.into_values().collect();
     if off.len() < 2 {
         return None;
     }
     let squares: f64 = off.iter().map(|off| off * off).sum();
-    Some((mean, squares * count(&off) / (count(&off) - 1.0) / count(numbers).powi(2)))
+    Some((mean, squares * count(&off) / (count(&off) - 1.0) / whole.powi(2)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of parts stay far below 2^53")]

@@ -6,9 +6,10 @@
 
 use super::bootstrap::{estimate, estimate_of_copies};
 use super::calibrate::{Chosen, Owned, Sample, choose, log_loss};
-use super::compare::{delong, delong_of_copies};
+use super::compare::delong_weighted;
 use super::folds::folds;
 use super::gate::{self, Pictures};
+use super::sampling::alike;
 use super::scored::Scored;
 use super::stack::stack;
 use super::weights::simplex;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub members: Vec<Vec<f64>>,
     /// Whether each part is really defective.
     pub defective: Vec<bool>,
+    /// How much each part counts, finite and above 0: 1 where all were drawn alike, else see [`super::sampling`].
+    pub weights: Vec<f64>,
     /// The batch each part belongs to, where that is known, or else the picture it is a copy of: a number from 0 on.
     pub groups: Option<Vec<usize>>,
     /// Of which pictures they are copies, where each is there as it was taken and in other ways.
@@ -94,6 +97,7 @@ impl Parts {
             names: self.names.clone(),
             members: self.members.iter().map(member).collect(),
             defective: places.iter().map(|&place| self.defective[place]).collect(),
+            weights: places.iter().map(|&place| self.weights[place]).collect(),
             groups: self.groups.as_ref().map(|groups| places.iter().map(|&place| groups[place]).collect()),
             copies: self.copies.as_ref().map(|copies| copies.at(places)),
         }
@@ -187,8 +191,7 @@ struct Learned {
 /// Fits every method; the best is that of the least cross-validated log loss.
 fn learn(parts: &Parts, methods: &[Method]) -> Result<Learned, String> {
     let held = parts.folds(FOLDS)?;
-    let ones = vec![1.0; parts.len()];
-    let sample = |scores| Sample { scores, defective: &parts.defective, weights: &ones };
+    let sample = |scores| Sample { scores, defective: &parts.defective, weights: &parts.weights };
     let chosen: Vec<Chosen> = parts.members.iter().map(|scores| choose(&sample(scores), &held)).collect();
     let crossed = Parts { members: chosen.iter().map(|chosen| chosen.crossed.clone()).collect(), ..parts.clone() };
     let maps: Vec<Calibrator> = chosen.into_iter().map(|chosen| chosen.map).collect();
@@ -204,7 +207,7 @@ fn learn(parts: &Parts, methods: &[Method]) -> Result<Learned, String> {
                 scores[place] = fused.score(given, place);
             }
         }
-        let loss = log_loss(&Sample { scores: &scores, defective: &parts.defective, weights: &ones });
+        let loss = log_loss(&Sample { scores: &scores, defective: &parts.defective, weights: &parts.weights });
         let fused =
             join(method, given, if method == Method::Stacking { as_they_are(maps.len()) } else { maps.clone() })?;
         all.push((fused, loss));
@@ -220,14 +223,16 @@ fn as_they_are(members: usize) -> Vec<Calibrator> {
 
 /// Joins members by a method, fitting what it has to fit to `given`.
 fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<Fused, String> {
-    let ones = vec![1.0; given.len()];
-    let alike = || vec![1.0 / f64::from(u32::try_from(given.members.len()).unwrap_or(u32::MAX)); given.members.len()];
-    let (mut weights, mut stacking, mut adaptive) = (alike(), None, None);
-    let best = || simplex(&given.members, &given.defective, &ones);
+    let evenly = || vec![1.0 / f64::from(u32::try_from(given.members.len()).unwrap_or(u32::MAX)); given.members.len()];
+    let (mut weights, mut stacking, mut adaptive) = (evenly(), None, None);
+    let best = || simplex(&given.members, &given.defective, &given.weights);
     match method {
         Method::WeightedMean => weights = best(),
         Method::Adaptive => {
             let copies = given.copies.as_ref().ok_or("adaptive weights want to know how well pictures were taken")?;
+            if !alike(&given.weights) {
+                return Err("adaptive weights are fitted to parts that count alike".into());
+            }
             let (members, defective, quality) = (&given.members, &given.defective, &copies.quality);
             weights = gate::heard(&best());
             let pictures = Pictures { members, defective, quality, copies: copies.each.into() };
@@ -235,7 +240,7 @@ fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<F
         }
         Method::Stacking => {
             let members: Vec<&[f64]> = given.members.iter().map(Vec::as_slice).collect();
-            stacking = Some(stack(&members, &given.defective, &ones)?);
+            stacking = Some(stack(&members, &given.defective, &given.weights)?);
         }
         Method::Single | Method::Mean | Method::Maximum | Method::Cascade => {}
     }
@@ -293,20 +298,17 @@ fn control(parts: &Parts, members: &[Ranked], fused: &[f64], ranked: &Ranked) ->
     let order = |a: &usize, b: &usize| members[*a].auc.value.total_cmp(&members[*b].auc.value);
     // Of equals the first.
     let best = (0..members.len()).rev().max_by(order)?;
-    let delong = match &parts.copies {
-        Some(copies) => delong_of_copies(&parts.defective, fused, &parts.members[best], &copies.picture),
-        None => delong(&parts.defective, fused, &parts.members[best]),
-    };
+    let pictures = parts.copies.as_ref().map_or_else(|| (0..parts.len()).collect(), |copies| copies.picture.clone());
+    let delong = delong_weighted(&parts.defective, fused, &parts.members[best], &pictures, &parts.weights);
     let beaten = ranked.auc.value > members[best].auc.value;
     let significant = beaten && delong.is_some_and(|test| test.p < SIGNIFICANT);
     Some(Control { name: members[best].name.clone(), auc: members[best].auc, delong, beaten, significant })
 }
 
 /// How well scores rank and how well they are calibrated.
-fn ranked(name: &str, scores: &[f64], Parts { defective, copies, .. }: &Parts) -> Result<Ranked, String> {
-    let scored = Scored::new(defective, scores)?;
+fn ranked(name: &str, scores: &[f64], Parts { defective, copies, weights, .. }: &Parts) -> Result<Ranked, String> {
+    let scored = Scored::weighted(defective, scores, weights)?;
     let whole = vec![1; scores.len()];
-    let ones = vec![1.0; scores.len()];
     Ok(Ranked {
         name: name.into(),
         auc: match copies {
@@ -314,7 +316,7 @@ fn ranked(name: &str, scores: &[f64], Parts { defective, copies, .. }: &Parts) -
             None => estimate(defective, |drawn| scored.auc(drawn)),
         },
         average_precision: scored.average_precision(&whole),
-        log_loss: log_loss(&Sample { scores, defective, weights: &ones }),
+        log_loss: log_loss(&Sample { scores, defective, weights }),
     })
 }
 
@@ -322,7 +324,7 @@ fn ranked(name: &str, scores: &[f64], Parts { defective, copies, .. }: &Parts) -
 #[must_use]
 pub fn scores(fused: &Fused, parts: &Parts) -> Owned {
     let scores = (0..parts.len()).map(|place| fused.score(parts, place)).collect();
-    Owned::new(scores, parts.defective.clone())
+    Owned::weighted(scores, parts.defective.clone(), parts.weights.clone())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::calibrate::{Owned, Sample};
 use super::cascade::{self, Pair};
 use super::ensemble::{self, Fused, Parts, fit, scores};
+use super::sampling::alike;
 use super::thresholds::{Aim, choose};
 use crate::config::Thresholds;
 use crate::fusion::calibrator::Calibrator;
@@ -46,10 +47,13 @@ impl Panel {
 /// from pictures as they were taken.
 ///
 /// # Errors
-/// One sentence: too few parts of a kind for the folds, too few defective ones for the bound, members that say the same, or a
-/// method that is not for these parts.
+/// One sentence: too few parts of a kind for the folds, too few defective ones for the bound, a bound for parts that do not count
+/// alike, members that say the same, or a method that is not for these parts.
 pub fn of_votes(parts: &Parts, aim: Aim, only: Option<Method>) -> Result<Panel, String> {
     refuse_twins(parts)?;
+    if matches!(aim, Aim::Bound { .. }) {
+        refuse_unlike(parts, "a bound on escapes")?;
+    }
     let (methods, evidence, crossed) = tried(parts, only)?;
     let (fitting, testing) = match aim {
         Aim::Cost(_) => (parts.clone(), parts.clone()),
@@ -96,6 +100,7 @@ pub fn of_student_first(
     wanted: cascade::Promise,
 ) -> Result<Panel, String> {
     refuse_twins(parts)?;
+    refuse_unlike(parts, "a bound on what the student adds")?;
     let alone = |seat: usize| Parts {
         names: vec![parts.names[seat].clone()],
         members: vec![parts.members[seat].clone()],
@@ -148,6 +153,14 @@ fn refuse_twins(parts: &Parts) -> Result<(), String> {
     parts.twins().map_or(Ok(()), told)
 }
 
+/// Tests that count parts hold for parts that were drawn alike.
+pub(super) fn refuse_unlike(parts: &Parts, what: &str) -> Result<(), String> {
+    if alike(&parts.weights) {
+        return Ok(());
+    }
+    Err(format!("{what} is tested on parts that were drawn alike, these count by how likely each was to be looked at"))
+}
+
 /// Parts to fit to, and as many to test on.
 pub(super) fn halves(parts: &Parts) -> Result<(Parts, Parts), String> {
     let half = parts.folds(2)?;
@@ -196,7 +209,8 @@ mod tests {
             defective.iter().map(say).collect::<Vec<f64>>()
         };
         let members = vec![member(0.8), member(0.7)];
-        Parts { names: vec!["student".into(), "teacher".into()], members, defective, groups: None, copies: None }
+        let (names, weights) = (vec!["student".into(), "teacher".into()], vec![1.0; members[0].len()]);
+        Parts { names, members, defective, weights, groups: None, copies: None }
     }
 
     #[test]
@@ -247,6 +261,17 @@ mod tests {
         assert!(
             of_student_first(&parts(1200), (0, 1), strict).unwrap_err().starts_with("the student is nowhere so sure")
         );
+    }
+
+    #[test]
+    fn what_a_bound_is_tested_on_counts_alike() {
+        let mut parts = parts(600);
+        parts.weights[3] = 2.0;
+        let told = of_votes(&parts, Aim::Bound { escapes: 0.05, confidence: 0.95 }, None).unwrap_err();
+        assert!(told.starts_with("a bound on escapes is tested on parts that were drawn alike"), "{told}");
+        let wanted = cascade::Promise { escape_cost: 10.0, bound: 0.5, confidence: 0.95 };
+        let told = of_student_first(&parts, (0, 1), wanted).unwrap_err();
+        assert!(told.starts_with("a bound on what the student adds is tested"), "{told}");
     }
 
     #[test]

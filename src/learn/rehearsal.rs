@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::ensemble::{Parts, fit, scores};
 use super::metrics::percentile;
-use super::panel::{halves, promise};
+use super::panel::{halves, promise, refuse_unlike};
 use super::risk::at_most;
 use super::thresholds::{Aim, choose};
 use crate::models::fit::{Method, Promise};
@@ -52,7 +52,8 @@ struct Split {
 /// excluded. `each` is told after every split.
 ///
 /// # Errors
-/// One sentence: too few parts of a kind for the folds, members that say the same, or nothing to rehearse.
+/// One sentence: too few parts of a kind for the folds, members that say the same, parts that do not count alike, or nothing to
+/// rehearse.
 pub fn rehearse(
     parts: &Parts,
     methods: &[Method],
@@ -63,6 +64,7 @@ pub fn rehearse(
     if let Some((one, other)) = parts.twins() {
         return Err(format!("{one} and {other} say the same of every part: one member counted twice"));
     }
+    refuse_unlike(parts, "a bound on escapes")?;
     let played = (0..splits as u64).into_par_iter().map(|seed| {
         let split = split(parts, methods, (bound, confidence), seed);
         each();
@@ -134,7 +136,8 @@ mod tests {
             defective.iter().map(score).collect()
         };
         let members = vec![member(), member()];
-        Parts { names: vec!["a".into(), "b".into()], members, defective, groups: None, copies: None }
+        let weights = vec![1.0; defective.len()];
+        Parts { names: vec!["a".into(), "b".into()], members, defective, weights, groups: None, copies: None }
     }
 
     #[test]

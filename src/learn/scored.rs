@@ -1,6 +1,9 @@
 //! Scored parts: what one model's scores on a labelled set are worth, however often each part counts. Pure.
 //!
-//! Counting parts, rather than listing them, makes a figure of a resample as cheap as one of the set: scores are sorted once.
+//! Parts that were not drawn alike count by weights, one over the chance with which each was drawn (D. Horvitz and
+//! D. Thompson, JASA 47, 1952, as a ratio: J. Hájek, 1971). Counting parts, rather than listing them, makes a figure of a resample as cheap as one of the set: scores are sorted once.
+
+use super::sampling::alike;
 
 /// The scores of one model on a labelled set that has good and defective parts.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub struct Scored<'s> {
     ties: Vec<Vec<usize>>,
     good: u32,
     bad: u32,
+    /// How much each part counts; `None` where all count once.
+    weights: Option<&'s [f64]>,
 }
 
 /// Where at most a share of the good parts is rejected, and what escapes there.
@@ -45,7 +50,16 @@ impl<'s> Scored<'s> {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
         let ties = order.chunk_by(|&a, &b| scores[a] >= scores[b]).map(<[usize]>::to_vec).collect();
-        Ok(Self { defective, scores, ties, good, bad })
+        Ok(Self { defective, scores, ties, good, bad, weights: None })
+    }
+
+    /// As [`Self::new`] for parts of which each counts as much as `weights` says, all finite and above 0. They enter the areas
+    /// under both curves; the other figures are for parts that count alike.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn weighted(defective: &'s [bool], scores: &'s [f64], weights: &'s [f64]) -> Result<Self, String> {
+        Ok(Self { weights: Some(weights).filter(|weights| !alike(weights)), ..Self::new(defective, scores)? })
     }
 
     /// Whether the model alone rejects the part at `place`.
@@ -94,19 +108,45 @@ impl<'s> Scored<'s> {
         counts
     }
 
+    /// The weight of good and of defective parts among one run of equal scores.
+    fn weights_of_each(&self, tied: &[usize], drawn: &[u32]) -> [f64; 2] {
+        let Some(weights) = self.weights else { return self.of_each(tied, drawn).map(f64::from) };
+        let mut sums = [0.0; 2];
+        for &place in tied {
+            let is = self.defective.get(place).copied().unwrap_or_default();
+            let (times, weight) = (drawn.get(place).copied().unwrap_or_default(), weights.get(place));
+            sums[usize::from(is)] += f64::from(times) * weight.copied().unwrap_or_default();
+        }
+        sums
+    }
+
+    /// The weight of all good and of all defective parts. A resample has as many parts as the set, and not the same weight.
+    fn whole(&self, drawn: &[u32]) -> [f64; 2] {
+        if self.weights.is_none() {
+            return [f64::from(self.good), f64::from(self.bad)];
+        }
+        let sums = self.ties.iter().map(|tied| self.weights_of_each(tied, drawn));
+        sums.fold([0.0, 0.0], |all, here| [all[0] + here[0], all[1] + here[1]])
+    }
+
+    /// Sums of weights differ in their last bits, and no area is greater than 1; counts are exact.
+    fn at_most_whole(&self, area: f64) -> f64 {
+        if self.weights.is_some() { area.min(1.0) } else { area }
+    }
+
     /// The area under the ROC curve, 0 to 1: the share of pairs of a defective and a good part in which the defective one has
     /// the greater score, a tie counting half (J. Hanley and B. McNeil, Radiology 143, 1982).
     #[must_use]
     pub fn auc(&self, drawn: &[u32]) -> f64 {
-        let (mut twice_wins, mut good_below) = (0_u64, 0_u64);
+        // Counts and pairs of parts stay far below 2^53: without weights every sum is exact.
+        let (mut twice_wins, mut good_below) = (0.0, 0.0);
         for tied in &self.ties {
-            let [good, bad] = self.of_each(tied, drawn).map(u64::from);
-            twice_wins += bad * (2 * good_below + good);
+            let [good, bad] = self.weights_of_each(tied, drawn);
+            twice_wins += bad * (2.0 * good_below + good);
             good_below += good;
         }
-        #[expect(clippy::cast_precision_loss, reason = "pairs of parts stay far below 2^53")]
-        let twice_wins = twice_wins as f64;
-        twice_wins / (2.0 * f64::from(self.good) * f64::from(self.bad))
+        let [good, bad] = self.whole(drawn);
+        self.at_most_whole(twice_wins / (2.0 * good * bad))
     }
 
     /// Average precision, 0 to 1: the sum over the scores, from the highest down, of the precision of rejecting from there, each
@@ -116,16 +156,16 @@ impl<'s> Scored<'s> {
     /// between precision-recall and ROC curves", 2006).
     #[must_use]
     pub fn average_precision(&self, drawn: &[u32]) -> f64 {
-        let (mut good_above, mut bad_above, mut sum) = (0, 0, 0.0);
+        let (mut good_above, mut bad_above, mut sum) = (0.0, 0.0, 0.0);
         for tied in self.ties.iter().rev() {
-            let [good, bad] = self.of_each(tied, drawn);
+            let [good, bad] = self.weights_of_each(tied, drawn);
             good_above += good;
             bad_above += bad;
-            if bad > 0 {
-                sum += f64::from(bad) * f64::from(bad_above) / f64::from(good_above + bad_above);
+            if bad > 0.0 {
+                sum += bad * bad_above / (good_above + bad_above);
             }
         }
-        sum / f64::from(self.bad)
+        self.at_most_whole(sum / self.whole(drawn)[1])
     }
 
     /// The operating point at a false-reject rate.
@@ -198,6 +238,28 @@ mod tests {
             let whole = vec![1; many.len()];
             // A resample has as many parts as its set: the figure of `twice` is that of the set, doubled, over its pairs.
             prop_assert!((one.auc(&twice) / 4.0 - two.auc(&whole)).abs() < 1e-12);
+        }
+
+        #[test]
+        fn weights_of_one_change_no_bit_and_a_weight_is_so_many_copies(
+            (defective, scores) in set(), times in prop::collection::vec(1_u32..5, 60)
+        ) {
+            let (ones, whole) = (vec![1.0; scores.len()], vec![1; scores.len()]);
+            let plain = Scored::new(&defective, &scores).unwrap();
+            let neutral = Scored::weighted(&defective, &scores, &ones).unwrap();
+            prop_assert_eq!(plain.auc(&whole).to_bits(), neutral.auc(&whole).to_bits());
+            prop_assert_eq!(plain.average_precision(&whole).to_bits(), neutral.average_precision(&whole).to_bits());
+
+            let places: Vec<usize> =
+                (0..scores.len()).flat_map(|place| std::iter::repeat_n(place, times[place] as usize)).collect();
+            let truth: Vec<bool> = places.iter().map(|&place| defective[place]).collect();
+            let theirs: Vec<f64> = places.iter().map(|&place| scores[place]).collect();
+            let copied = Scored::new(&truth, &theirs).unwrap();
+            let all = vec![1; truth.len()];
+            let weights: Vec<f64> = (0..scores.len()).map(|place| f64::from(times[place])).collect();
+            let weighted = Scored::weighted(&defective, &scores, &weights).unwrap();
+            prop_assert!((weighted.auc(&whole) - copied.auc(&all)).abs() < 1e-12);
+            prop_assert!((weighted.average_precision(&whole) - copied.average_precision(&all)).abs() < 1e-12);
         }
 
         #[test]

@@ -67,13 +67,32 @@ pub struct Fit {
     /// a part; thresholds and promise rest on the pictures as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub simulated: Vec<String>,
-    /// Where the scores come from: `models` where the panel itself was asked, else the file they were read from.
+    /// Where the scores come from: `models` where the panel itself was asked, `journal` where its verdicts were read, else the
+    /// file they were read from.
     pub scores: String,
+    /// How the labelled parts came to be looked at, where they are verdicts of the line; absent where they were given as a set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<Reviewed>,
     /// What members and ensemble are worth on these parts.
     pub evidence: Evidence,
     /// What the labelled pictures looked like, which `[drift]` holds the line against; absent where the models were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
+}
+
+/// Labelled verdicts of the line, by what was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reviewed {
+    /// Rejected parts.
+    pub rejects: usize,
+    /// Undecided parts.
+    pub undecided: usize,
+    /// Passed parts that were put up for review at random.
+    pub passes: usize,
+    /// How many parts that were drawn alike would tell as much: in all figures a part weighs by one over the chance with which
+    /// it was put up for review.
+    pub effective: f64,
 }
 
 /// How scores become one.
@@ -332,6 +351,7 @@ pub(crate) mod tests {
             labels: MeasuredSet { path: "set".into(), sha256: "2".repeat(64), parts: 20, defective: 8 },
             simulated: Vec::new(),
             scores: "models".into(),
+            reviewed: None,
             evidence: Evidence {
                 parts: 20,
                 defective: 8,

@@ -14,10 +14,10 @@ use std::thread::JoinHandle;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::config;
+use crate::flow::review::draw;
 use crate::flow::verdict::Decision;
 use crate::flow::{Frame, Image, PixelFormat, bound};
 use crate::name::Name;
@@ -34,13 +34,23 @@ pub struct ImagesError {
 }
 
 /// Whether a passed part is drawn for the audit: true for the given `share` (0 to 1) of all parts, on average, and always the
-/// same for one verdict. The first 53 bits of SHA-256 over (epoch, seq) are read as a uniform number in 0 to 1.
+/// same for one verdict, by its [`draw`]: of the shares for review and for keeping frames, the smaller lies in the larger.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
 pub fn audited(epoch: Uuid, seq: u64, share: f64) -> bool {
-    let digest = Sha256::new().chain_update(epoch.as_bytes()).chain_update(seq.to_be_bytes()).finalize();
-    let bits = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte)) >> 11;
-    (bits as f64) / ((1_u64 << 53) as f64) < share
+    draw(epoch, seq) < share
+}
+
+/// The frames of verdict `seq` that these `cameras` took and that are kept, as lossless PNG.
+#[must_use]
+pub fn kept<'c>(
+    settings: Option<&config::Images>,
+    epoch: Uuid,
+    seq: u64,
+    cameras: impl IntoIterator<Item = &'c Name>,
+) -> Vec<PathBuf> {
+    let Some(config::Images { folder, .. }) = settings else { return Vec::new() };
+    let path = |camera| folder.join(file_name(epoch, seq, camera));
+    cameras.into_iter().map(path).filter(|path| path.is_file()).collect()
 }
 
 /// What all files that belong to one verdict begin with: the first eight digits of the journal's epoch, and the sequence number.

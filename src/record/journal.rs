@@ -5,10 +5,14 @@
 //! [`Journal::append`] returned is on the disk; a part has at most one verdict as long as that verdict is kept (once it is
 //! pruned, the same part may come again); an admitted part can always be appended, and tried again when the disk failed.
 //! Within its disk budget it keeps acknowledged verdicts too and prunes the oldest of them first, a sixteenth of the budget at
-//! a time; when unsent verdicts alone fill the budget it refuses new parts and drops nothing.
+//! a time, sparing labelled ones while they are less than half; when unsent verdicts alone fill the budget it refuses new parts
+//! and drops nothing.
+//! Labels lie beside the verdicts and are never pruned; a command line may write them too, see [`beside`].
 //! Deliberately does not know what a verdict says: a body is bytes.
 
+pub mod beside;
 mod fresh;
+pub mod labels;
 pub mod past;
 mod store;
 mod writer;
@@ -27,10 +31,27 @@ use crate::flow::publish::{Feed, Row};
 use crate::flow::{Admission, Admitted, PartId, bound};
 use crate::name::Name;
 use fresh::Fresh;
+use labels::{NewLabel, Taken};
 use writer::{Command, Reply};
 
-/// What makes the bytes of a verdict, once its sequence number is known. Runs on the journal's thread.
-pub type Body = Box<dyn FnOnce(u64) -> Vec<u8> + Send>;
+/// What makes a verdict's entry, once its sequence number is known. Runs on the journal's thread.
+pub type Body = Box<dyn FnOnce(u64) -> Entry + Send>;
+
+/// What is written of a verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// How likely it was to be put up for review, where it is put up.
+    pub asked: Option<f64>,
+}
+
+impl From<Vec<u8>> for Entry {
+    /// The entry of a verdict that nobody is asked to look at.
+    fn from(body: Vec<u8>) -> Self {
+        Self { body, asked: None }
+    }
+}
 
 /// Why the journal cannot do what was asked. Each text names the file, what was seen and what was wanted.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,7 +64,7 @@ pub enum JournalError {
         /// What the system said.
         cause: String,
     },
-    /// There is no such file to look back into.
+    /// There is no such file to look back into, or to label in.
     #[error("journal {}: cannot be read: {cause}", path.display())]
     Absent {
         /// The file that was wanted.
@@ -91,6 +112,42 @@ pub enum JournalError {
         /// The part.
         part: String,
         /// The sequence number of the verdict it has.
+        seq: u64,
+    },
+    /// A daemon of an older build has it open, so that it cannot be brought up to date.
+    #[error(
+        "journal {}: its schema is version {seen}, want {wanted}, and a daemon of an older build has it open: restart that with \
+         this build",
+        path.display()
+    )]
+    OlderSchema {
+        /// The journal.
+        path: PathBuf,
+        /// The version in the file.
+        seen: i64,
+        /// The version of this build.
+        wanted: i64,
+    },
+    /// A label is for a verdict of another journal.
+    #[error("the label is for epoch {seen}, this journal is of epoch {wanted}")]
+    OtherEpoch {
+        /// The epoch that was told.
+        seen: Uuid,
+        /// The epoch of the journal.
+        wanted: Uuid,
+    },
+    /// A label is for a verdict that was never given.
+    #[error("there is no verdict {seq}: the last one is {last}")]
+    NoVerdict {
+        /// The number that was told.
+        seq: u64,
+        /// The last number that was given, 0 before the first.
+        last: u64,
+    },
+    /// A label is for a verdict that is not kept any more.
+    #[error("verdict {seq} is not kept any more: it was pruned to hold `[journal] max_mib`")]
+    Pruned {
+        /// The number that was told.
         seq: u64,
     },
     /// The journal was closed.
@@ -230,6 +287,16 @@ impl Journal {
     /// [`JournalError`] when the disk fails or the journal is closed.
     pub async fn refused(&self, seq: u64, code: u8) -> Result<(), JournalError> {
         self.ask(|reply| Command::Refused { seq, code, reply }).await
+    }
+
+    /// Writes what somebody says of a verdict; it is on the disk when this returns. What the same person said before of the
+    /// same verdict is not written again.
+    ///
+    /// # Errors
+    /// [`JournalError::OtherEpoch`], [`JournalError::NoVerdict`] or [`JournalError::Pruned`] for a label that cannot be taken;
+    /// others when the disk fails or the journal is closed.
+    pub async fn label(&self, label: NewLabel) -> Result<Taken, JournalError> {
+        self.ask(|reply| Command::Label { label, reply }).await
     }
 
     /// Returns when the journal's thread has taken this up: behind all that was asked before.

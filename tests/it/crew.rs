@@ -61,6 +61,7 @@ fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Pla
         golden: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
+        review: None,
         mqtt: None,
     };
     let load = |text: &&str| {

@@ -202,3 +202,12 @@ fn the_golden_set_is_judged_after_the_start_and_after_a_reload_beside_the_line()
         (&Value::Null, &"pass".into())
     );
 }
+
+#[test]
+fn a_route_without_a_fit_that_knows_its_pictures_is_told_as_unwatched() {
+    let place = Place::new();
+    place.configure("members = [{ model = \"one\" }]", "[drift]\n");
+    let daemon = Daemon::start(&place.path("kenpin.toml"));
+    daemon.wait_for("[drift] does not watch route all: it wants a fit by `kenpin fit` on labelled pictures", 1);
+    assert!(daemon.wait().success());
+}

@@ -188,7 +188,7 @@ async fn the_past_is_read_while_the_journal_is_open_and_no_lock_is_taken() {
     let empty = Past::open(&path).unwrap();
     assert_eq!((empty.last_seq(), empty.first_seq().unwrap(), empty.verdict(1).unwrap()), (0, None, None));
     opened.journal.admission("a", true).await.unwrap();
-    opened.journal.append("a", Box::new(|seq| format!("verdict {seq}").into_bytes())).await.unwrap();
+    opened.journal.append("a", Box::new(|seq| format!("verdict {seq}").into_bytes().into())).await.unwrap();
     let past = Past::open(&path).unwrap();
     assert_eq!((past.epoch(), past.last_seq(), past.first_seq().unwrap()), (opened.epoch, 1, Some(1)));
     assert_eq!(past.verdict(1).unwrap(), Some(b"verdict 1".to_vec()));

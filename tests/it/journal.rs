@@ -6,8 +6,11 @@ use std::process::{Command, Stdio};
 
 use kenpin::config;
 use kenpin::flow::Admitted;
+use kenpin::flow::review::Truth;
 use kenpin::name::Name;
-use kenpin::record::journal::{Journal, JournalError, Opened};
+use kenpin::record::journal::beside::Beside;
+use kenpin::record::journal::labels::{NewLabel, Way};
+use kenpin::record::journal::{Entry, Journal, JournalError, Opened};
 use proptest::prelude::*;
 
 /// Tells the crash test's child where its journal lies.
@@ -27,7 +30,7 @@ fn refusal(path: &Path) -> JournalError {
 }
 
 async fn append(journal: &Journal, part: &str, bytes: usize) -> u64 {
-    let body = move |seq: u64| format!("{seq:0bytes$}").into_bytes();
+    let body = move |seq: u64| format!("{seq:0bytes$}").into_bytes().into();
     journal.append(part, Box::new(body)).await.unwrap()
 }
 
@@ -57,7 +60,7 @@ async fn a_part_is_judged_once() {
     assert_eq!(journal.admit("a", false).await, Admitted::Duplicate, "while it is on the road");
     append(&journal, "a", 1).await;
     assert_eq!(journal.admit("a", true).await, Admitted::Duplicate, "when it has its verdict");
-    let again = journal.append("a", Box::new(|_| vec![])).await.unwrap_err();
+    let again = journal.append("a", Box::new(|_| vec![].into())).await.unwrap_err();
     assert_eq!(again.to_string(), "part \"a\" of run run-1 already has verdict 1; a part is judged once");
     assert_eq!(append(&journal, "b", 1).await, 2, "the refused verdict used no number");
     journal.close().await;
@@ -80,7 +83,7 @@ async fn a_triggered_part_without_a_verdict_is_found_at_the_next_start() {
     let second = Journal::open(&settings(&path, 1 << 30), &Name::new("run-2").unwrap(), true).unwrap();
     let parts: Vec<_> = second.interrupted.iter().map(|open| (open.run.as_str(), open.part.as_str())).collect();
     assert_eq!(parts, [("run-1", "cut-off")]);
-    let seq = second.journal.append_interrupted(&second.interrupted[0], Box::new(|_| vec![])).await.unwrap();
+    let seq = second.journal.append_interrupted(&second.interrupted[0], Box::new(|_| vec![].into())).await.unwrap();
     assert_eq!(seq, 2);
     second.journal.close().await;
     assert_eq!(open(&path).interrupted, []);
@@ -203,7 +206,7 @@ async fn what_cannot_be_a_journal_is_refused_in_plain_words() {
     open(&at("held")).journal.close().await;
 
     rusqlite::Connection::open(at("held")).unwrap().pragma_update(None, "user_version", 9).unwrap();
-    assert_eq!(told(refusal(&at("held"))), "journal /held: its schema is version 9, this build reads up to version 1");
+    assert_eq!(told(refusal(&at("held"))), "journal /held: its schema is version 9, this build reads up to version 2");
 
     std::fs::write(at("garbage"), vec![b'x'; 8192]).unwrap();
     let garbage = told(refusal(&at("garbage")));
@@ -219,6 +222,123 @@ async fn what_cannot_be_a_journal_is_refused_in_plain_words() {
         unwritable.starts_with("journal /file/journal: cannot be opened for writing: folder /file: "),
         "{unwritable}"
     );
+}
+
+/// A label of this journal.
+fn label(epoch: uuid::Uuid, seq: u64, truth: Truth, by: &str) -> NewLabel {
+    NewLabel { epoch, seq, truth, class: None, by: Name::new(by).unwrap(), way: Way::Cli }
+}
+
+#[tokio::test]
+async fn an_older_journal_is_brought_up_to_date_and_keeps_all_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j");
+    let first = open(&path);
+    assert_eq!(append(&first.journal, "a", 4).await, 1);
+    first.journal.close().await;
+    // As version 1 had it.
+    let back =
+        "DROP TABLE label; DROP INDEX verdict_asked; ALTER TABLE verdict DROP COLUMN asked; PRAGMA user_version = 1";
+    let older = || rusqlite::Connection::open(&path).unwrap().execute_batch(back).unwrap();
+    older();
+    let second = open(&path);
+    assert_eq!(second.epoch, first.epoch);
+    assert_eq!(second.journal.waiting(0, 9).await.unwrap(), [(1, b"0001".to_vec())]);
+    assert_eq!(append(&second.journal, "b", 4).await, 2);
+    second.journal.label(label(first.epoch, 1, Truth::Bad, "anna")).await.unwrap();
+    second.journal.close().await;
+
+    // A command line does it where no daemon of an older build has it open.
+    older();
+    let held = std::fs::File::options().write(true).open(folder.path().join("j.lock")).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let told = Beside::open(&settings(&path, 1 << 30)).unwrap_err().to_string();
+    assert!(told.contains("its schema is version 1, want 2, and a daemon of an older build has it open"), "{told}");
+    drop(held);
+    let mut beside = Beside::open(&settings(&path, 1 << 30)).unwrap();
+    beside.label(&label(first.epoch, 2, Truth::Good, "anna")).unwrap();
+    let nowhere = Beside::open(&settings(&folder.path().join("nowhere"), 1)).unwrap_err().to_string();
+    assert!(nowhere.contains("nowhere: cannot be read: No such file"), "{nowhere}");
+    assert!(!folder.path().join("nowhere").exists());
+}
+
+#[tokio::test]
+async fn labels_come_from_both_sides_supersede_each_other_and_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j");
+    let Opened { journal, epoch, .. } = open(&path);
+    let asked = |chance| move |seq: u64| Entry { body: seq.to_string().into_bytes(), asked: chance };
+    for (part, chance) in [("a", Some(1.0)), ("b", Some(0.25)), ("c", None), ("d", Some(1.0))] {
+        journal.append(part, Box::new(asked(chance))).await.unwrap();
+    }
+    let mut beside = Beside::open(&settings(&path, 1 << 30)).unwrap();
+    assert_eq!((beside.epoch(), beside.count_unanswered().unwrap()), (epoch, 3));
+    journal.label(label(epoch, 1, Truth::Good, "anna")).await.unwrap();
+    beside.label(&label(epoch, 2, Truth::Bad, "anna")).unwrap();
+    beside.label(&label(epoch, 3, Truth::Bad, "anna")).unwrap();
+    assert_eq!(append(&journal, "e", 4).await, 5, "the daemon goes on");
+    let taken = beside.label(&label(epoch, 1, Truth::Bad, "berta")).unwrap();
+    assert_eq!(taken.to_string(), "verdict 1 on part \"a\": bad, says berta; before that: good, said anna");
+    let again = journal.label(label(epoch, 1, Truth::Bad, "berta")).await.unwrap();
+    assert_eq!(
+        (again.said_before, again.to_string().as_str()),
+        (true, "verdict 1 on part \"a\": bad, says berta, as before")
+    );
+
+    let all: Vec<_> =
+        beside.labels().unwrap().into_iter().map(|one| (one.seq, one.truth, one.by, one.superseded)).collect();
+    let wanted = [(1, Truth::Good, "anna", true), (2, Truth::Bad, "anna", false), (3, Truth::Bad, "anna", false)];
+    let wanted = wanted.into_iter().chain([(1, Truth::Bad, "berta", false)]);
+    assert_eq!(all, wanted.map(|(seq, truth, by, old)| (seq, truth, by.to_owned(), old)).collect::<Vec<_>>());
+    let mut chances = Vec::new();
+    beside.each_in_force(|one, body| chances.push((one.seq, one.probability, body))).unwrap();
+    let body = |seq: u64| Some(seq.to_string().into_bytes());
+    assert_eq!(chances, [(1, Some(1.0), body(1)), (2, Some(0.25), body(2)), (3, None, body(3))]);
+    let mut waiting = Vec::new();
+    beside.each_unanswered(9, |seq, _| waiting.push(seq)).unwrap();
+    assert_eq!(waiting, [4]);
+    let other = uuid::Uuid::from_u128(7);
+    let told = journal.label(label(other, 1, Truth::Bad, "anna")).await.unwrap_err().to_string();
+    assert_eq!(told, format!("the label is for epoch {other}, this journal is of epoch {epoch}"));
+    for (seq, told) in
+        [(0, "there is no verdict 0: the last one is 5"), (6, "there is no verdict 6: the last one is 5")]
+    {
+        assert_eq!(journal.label(label(epoch, seq, Truth::Bad, "anna")).await.unwrap_err().to_string(), told);
+        assert_eq!(beside.label(&label(epoch, seq, Truth::Bad, "anna")).unwrap_err().to_string(), told);
+    }
+    journal.close().await;
+    beside.label(&label(epoch, 4, Truth::Bad, "anna")).unwrap();
+    assert_eq!(open(&path).epoch, epoch, "the command line holds no lock");
+}
+
+#[tokio::test]
+async fn labelled_verdicts_are_spared_while_they_are_few_and_their_labels_always() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, budget, run) = (folder.path().join("j"), 600_000, Name::new("run-1").unwrap());
+    let Opened { journal, epoch, .. } = Journal::open(&settings(&path, budget), &run, false).unwrap();
+    let write = async |part: u64| append(&journal, &part.to_string(), 2_000).await;
+    assert_eq!(write(0).await, 1);
+    journal.label(label(epoch, 1, Truth::Bad, "anna")).await.unwrap();
+    for part in 1..400 {
+        write(part).await;
+    }
+    let pruned = journal.label(label(epoch, 2, Truth::Bad, "anna")).await.unwrap_err().to_string();
+    assert_eq!(pruned, "verdict 2 is not kept any more: it was pruned to hold `[journal] max_mib`");
+    let beside = Beside::open(&settings(&path, budget)).unwrap();
+    let kept = |beside: &Beside| {
+        let mut kept = Vec::new();
+        beside.each_in_force(|one, body| kept.push((one.seq, body.is_some()))).unwrap();
+        kept
+    };
+    assert_eq!(kept(&beside), [(1, true)]);
+    // Where most are labelled, they make room for the line as the others do.
+    for part in 400..800 {
+        let seq = write(part).await;
+        journal.label(label(epoch, seq, Truth::Good, "anna")).await.unwrap();
+        assert!(journal.backlog().bytes <= budget, "{:?}", journal.backlog());
+    }
+    let all = kept(&beside);
+    assert_eq!((all.len(), all[0], all[400].1), (401, (1, false), true));
 }
 
 #[tokio::test]
@@ -288,7 +408,7 @@ async fn agrees(path: &Path, steps: Vec<Step>) {
                 }
             }
             Step::Append { part } => {
-                let answer = journal.append(&part.to_string(), Box::new(|_| vec![])).await;
+                let answer = journal.append(&part.to_string(), Box::new(|_| vec![].into())).await;
                 if judged.contains(&part) {
                     assert!(matches!(answer, Err(JournalError::AlreadyJudged { .. })));
                 } else {
@@ -318,14 +438,15 @@ async fn child_of_the_crash_test() {
     let Some(path) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
     let opened = open(&path);
     for open in &opened.interrupted {
-        let seq = opened.journal.append_interrupted(open, Box::new(|seq| seq.to_string().into_bytes())).await.unwrap();
+        let seq =
+            opened.journal.append_interrupted(open, Box::new(|seq| seq.to_string().into_bytes().into())).await.unwrap();
         println!("seq {seq} {}", open.part);
     }
     loop {
         let part = kenpin::flow::PartId::generate();
         assert_eq!(opened.journal.admit(part.as_str(), true).await, Admitted::Accepted);
         println!("admitted {part}");
-        let body = Box::new(|seq: u64| seq.to_string().into_bytes());
+        let body = Box::new(|seq: u64| seq.to_string().into_bytes().into());
         let seq = opened.journal.append(part.as_str(), body).await.unwrap();
         println!("seq {seq} {part}");
     }

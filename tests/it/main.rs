@@ -23,6 +23,7 @@ mod govern;
 mod house;
 mod import;
 mod journal;
+mod label;
 mod mqtt;
 mod notify;
 mod outputs;

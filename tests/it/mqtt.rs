@@ -70,7 +70,7 @@ impl Line {
         for part in parts {
             let part = format!("p{part}");
             let message = compose_interrupted("run", &part, None, &origin, Stamp::now());
-            self.journal.append(&part, Box::new(|seq| message.into_body(seq))).await.unwrap();
+            self.journal.append(&part, Box::new(|seq| message.into_body(seq).into())).await.unwrap();
         }
     }
 

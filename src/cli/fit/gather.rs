@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 
+use super::journal::Census;
 use super::scores::{self, Asked, voters};
 use super::{Args, Seat};
 use crate::cli::labelled::Labelled;
@@ -14,6 +15,7 @@ use crate::fusion::adaptive::Quality;
 use crate::learn::ensemble::{Copies, Parts};
 use crate::learn::panel::Panel;
 use crate::models::catalogue::sha256_of;
+use crate::models::fit::Reviewed;
 use crate::models::fit::reference::{Reference, Seen};
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
@@ -43,6 +45,8 @@ pub(super) struct Gathered {
     pub(super) left_out: usize,
     /// How well the picture of each of `parts` was taken, and for which camera it stands; `None` where no model was asked.
     pub(super) taken: Option<(Name, Vec<Quality>)>,
+    /// How they came to be looked at, where they are verdicts of the line, and what became of all labels.
+    pub(super) reviewed: Option<(Reviewed, Census)>,
 }
 
 impl Gathered {
@@ -104,6 +108,7 @@ pub(super) fn gather(
         names: voters(seat.panel).map(name).collect(),
         members,
         defective: kept.iter().map(|&place| set[place].defective).collect(),
+        weights: vec![1.0; kept.len()],
         groups: batches(&set, &kept)?
             .or_else(|| args.adaptive.then(|| kept.iter().map(|place| place / each).collect())),
         copies: args.adaptive.then(|| Copies {
@@ -113,7 +118,7 @@ pub(super) fn gather(
             each: u32::try_from(each).unwrap_or(u32::MAX),
         }),
     };
-    Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels, taken })
+    Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels, taken, reviewed: None })
 }
 
 /// The batch of each part as a number; `None` where the list names none.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::journal::{self, Census};
 use crate::config::Thresholds;
 use crate::fusion::adaptive::{Feature, Tilt};
 use crate::fusion::calibrator::Calibrator;
@@ -21,6 +22,9 @@ pub(super) struct Report {
     pub(super) not_written: Option<String>,
     /// Labelled parts that were not used: of other routes, or told as left out.
     pub(super) left_out: usize,
+    /// What became of the labels in the journal, where the parts come from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) labels: Option<Census>,
     /// Rungs of the route on which members judge and that have no fit yet: the line does not start until they have.
     pub(super) unfitted: Vec<Name>,
     pub(super) fit: Fit,
@@ -98,7 +102,9 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
             percent(cascade.confidence)
         ));
     }
-    if report.left_out > 0 {
+    if let Some((reviewed, census)) = fit.reviewed.as_ref().zip(report.labels.as_ref()) {
+        lines.extend(journal::lines(reviewed, census));
+    } else if report.left_out > 0 {
         lines.push(format!("not used: {} labelled parts, of other routes or left out", report.left_out));
     }
     lines.extend(report.not_written.as_ref().map(|why| format!("not written: {why}")));

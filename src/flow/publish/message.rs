@@ -3,6 +3,7 @@
 //! Every message is one JSON object with a `schema` of the form `kenpin.<kind>/<major>`. Within a major, fields are only
 //! added. Pure: time is handed in. What a field means is told by its docstring, which [`schemas`] exports.
 
+mod command;
 mod compose;
 mod device;
 mod drift;
@@ -17,12 +18,14 @@ use uuid::Uuid;
 
 use super::outbox::Publication;
 use crate::config::Thresholds;
+use crate::flow::review::Review;
 use crate::flow::verdict::{Decision, FrameQuality, FusedDetection, Reason};
 use crate::flow::{ClassScore, Findings, Note, Placement, StageTimes};
 use crate::models::passport::Tier;
 use crate::name::Name;
 use crate::value::Value;
 
+pub use command::LabelMessage;
 pub use compose::{Origin, Stamp, compose, compose_interrupted};
 pub use device::{
     Backlog, BirthMessage, BornModel, CountersMessage, FailingOutput, Governed, GovernorMessage, Health, Latency,
@@ -50,6 +53,9 @@ pub const DRIFT: &str = "kenpin.drift/1";
 pub const GOLDEN: &str = "kenpin.golden/1";
 /// The `schema` of a [`ReplyMessage`].
 pub const REPLY: &str = "kenpin.reply/1";
+
+/// The `schema` of a [`LabelMessage`].
+pub const LABEL: &str = "kenpin.label/1";
 
 /// One verdict on one part. (device, epoch, seq) identifies it; whoever has seen that triple drops the message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -101,6 +107,9 @@ pub struct VerdictMessage {
     /// SHA-256 of the fit that the part was judged by, in hex; absent where the route judged by its config.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit: Option<String>,
+    /// Whether a person is asked to look at the part, and how likely that was; absent where nobody is ever asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// What joining found amiss.
     pub notes: Vec<Note>,
     /// The part's readings: values by key, by sensor.

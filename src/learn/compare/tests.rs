@@ -96,7 +96,7 @@ proptest! {
     #[test]
     fn placements_are_those_over_all_pairs((defective, scores, _) in pairs()) {
         let [good, bad] = kinds(&defective, &scores);
-        let placed = Placements::of(&defective, &scores);
+        let placed = Placements::of(&defective, &scores, &vec![1.0; scores.len()]);
         for (seen, wanted) in placed.bad.iter().zip(by_pairs(&bad, &good, |b, g| b > g)) {
             prop_assert!((seen - wanted).abs() < 1e-12);
         }
@@ -113,9 +113,28 @@ proptest! {
         let thrice = |of: &[f64]| of.iter().flat_map(|value| [*value; 3]).collect::<Vec<f64>>();
         let pictures: Vec<usize> = (0..defective.len()).flat_map(|place| [place; 3]).collect();
         let truth: Vec<bool> = defective.iter().flat_map(|is| [*is; 3]).collect();
-        let copied = delong_of_copies(&truth, &thrice(&model), &thrice(&teacher), &pictures).unwrap();
+        let copied = delong_weighted(&truth, &thrice(&model), &thrice(&teacher), &pictures, &vec![1.0; truth.len()]).unwrap();
         prop_assert!((copied.difference - plain.difference).abs() < 1e-9);
         prop_assert!((copied.standard_error - plain.standard_error).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_weight_is_so_many_copies_of_one_picture(
+        (defective, model, teacher) in pairs(), drawn in prop::collection::vec(1_u8..5, 50)
+    ) {
+        let times = |place: usize| usize::from(drawn[place]);
+        let repeat = |of: &[f64]| -> Vec<f64> {
+            of.iter().enumerate().flat_map(|(place, value)| std::iter::repeat_n(*value, times(place))).collect()
+        };
+        let pictures: Vec<usize> = (0..defective.len()).flat_map(|place| std::iter::repeat_n(place, times(place))).collect();
+        let truth: Vec<bool> = pictures.iter().map(|place| defective[*place]).collect();
+        let ones = vec![1.0; truth.len()];
+        let copied = delong_weighted(&truth, &repeat(&model), &repeat(&teacher), &pictures, &ones).unwrap();
+        let weights: Vec<f64> = (0..defective.len()).map(|place| f64::from(drawn[place])).collect();
+        let own: Vec<usize> = (0..defective.len()).collect();
+        let seen = delong_weighted(&defective, &model, &teacher, &own, &weights).unwrap();
+        prop_assert!((copied.difference - seen.difference).abs() < 1e-9);
+        prop_assert!((copied.standard_error - seen.standard_error).abs() < 1e-9);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fusion::calibrator::{logistic, logit};
+use crate::learn::sampling::weights;
 
 /// Members that see the truth through noise of their own, of these strengths.
 fn drawn(parts: usize, strengths: &[f64], seed: u64) -> Parts {
@@ -15,7 +16,7 @@ fn drawn(parts: usize, strengths: &[f64], seed: u64) -> Parts {
     };
     let members: Vec<Vec<f64>> = strengths.iter().map(|strength| member(*strength)).collect();
     let names = (0..members.len()).map(|place| format!("m{place}")).collect();
-    Parts { names, members, defective, groups: None, copies: None }
+    Parts { names, members, defective, weights: vec![1.0; parts], groups: None, copies: None }
 }
 
 #[test]
@@ -88,6 +89,7 @@ fn blurred(pictures: usize) -> Parts {
         names: vec!["sharp".into(), "blurred".into()],
         members,
         defective: places.iter().map(|(is, _)| *is).collect(),
+        weights: vec![1.0; 2 * pictures],
         groups: Some(picture.clone()),
         copies: Some(Copies {
             picture,
@@ -112,6 +114,33 @@ fn adaptive_weights_win_where_the_quality_tells_whom_to_believe() {
     let fused = fit(&parts, &parts.methods()).unwrap();
     assert_eq!(fused.method, Method::Adaptive);
     assert_eq!(parts.as_taken().len(), 300);
+}
+
+#[test]
+fn passes_that_few_looked_at_weigh_as_many() {
+    // Of 6,000 parts all are labelled whose score rejects, and a tenth of the others: as if all had been.
+    let all = drawn(6000, &[1.0], 6);
+    let mut random = fastrand::Rng::with_seed(8);
+    let chance = |place: usize| if all.members[0][place] >= 0.5 { 1.0 } else { 0.1 };
+    let seen: Vec<usize> = (0..all.len()).filter(|&place| random.f64() < chance(place)).collect();
+    let plain = all.at(&seen);
+    let chances: Vec<f64> = seen.iter().map(|&place| chance(place)).collect();
+    let weighted = Parts { weights: weights(&chances), ..plain.clone() };
+    let of = |Parts { members, defective, weights, .. }: &Parts| {
+        let scores = &members[0];
+        let area = Scored::weighted(defective, scores, weights).unwrap().auc(&vec![1; scores.len()]);
+        let escapes = |passes: bool| -> f64 {
+            let parts = scores.iter().zip(defective).zip(weights);
+            parts.filter(|((score, is), _)| **is && (!passes || **score < 0.5)).map(|(_, weight)| weight).sum()
+        };
+        [area, log_loss(&Sample { scores, defective, weights }), escapes(true) / escapes(false)]
+    };
+    for ((found, biased), wanted) in of(&weighted).into_iter().zip(of(&plain)).zip(of(&all)) {
+        assert!(
+            (found - wanted).abs() < (biased - wanted).abs() / 3.0,
+            "{found} against {wanted}, unweighted {biased}"
+        );
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The journal's file: with [`file`], the only place that speaks SQL. Owns the connection and the lock; leaves grouping to the
+//! The journal's file: with [`file`], [`super::labels`] and [`super::beside`] the only place that speaks SQL. Owns the connection and the lock; leaves grouping to the
 //! writer.
 
 mod file;
@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::{Backlog, JournalError, OpenPart};
+use super::labels::{self, NewLabel, Taken};
+use super::{Backlog, Entry, JournalError, OpenPart};
 use crate::config;
 use crate::flow::publish::Row;
-use file::{beside, identity, lock, prepare};
-pub(super) use file::{identity_of, recognise};
+use file::{beside, identity};
+pub(super) use file::{identity_of, lock, prepare, recognise};
 
 /// The fewest rows that one step of pruning removes: one group commit's worth.
 const PRUNED_AT_LEAST: u64 = 64;
@@ -160,11 +161,11 @@ impl Store {
         waiting: bool,
     ) -> Result<Row, JournalError> {
         let seq = self.next_seq;
-        let body = body(seq);
+        let Entry { body, asked } = body(seq);
         let state = if waiting { "waiting" } else { "acknowledged" };
         self.change(
-            "INSERT INTO verdict (seq, run, part, body, state) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![seq.cast_signed(), run, part, body, state],
+            "INSERT INTO verdict (seq, run, part, body, state, asked) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![seq.cast_signed(), run, part, body, state, asked],
         )?;
         self.change("DELETE FROM open_part WHERE run = ?1 AND part = ?2", params![run, part])?;
         self.next_seq += 1;
@@ -199,6 +200,16 @@ impl Store {
         Ok(())
     }
 
+    /// Holds a label against the verdicts; writes nothing.
+    pub(super) fn weigh_label(&mut self, label: &NewLabel) -> Result<Taken, JournalError> {
+        self.unstick()?;
+        labels::weigh(&self.connection, &self.path, self.epoch, label)
+    }
+
+    pub(super) fn insert_label(&self, label: &NewLabel, taken: &Taken) -> Result<(), JournalError> {
+        self.told(labels::insert(&self.connection, label, taken))
+    }
+
     pub(super) fn waiting(&mut self, after: u64, limit: usize) -> Result<Vec<Row>, JournalError> {
         self.unstick()?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -225,7 +236,8 @@ impl Store {
     }
 
     /// When the file is over its budget, prunes acknowledged verdicts, oldest first, down to fifteen sixteenths of it, or until
-    /// there are none: so not every commit prunes. Not inside a group.
+    /// there are none: so not every commit prunes. Labelled ones, from which is learned, are spared while they are less than half
+    /// of those. Not inside a group.
     pub(super) fn make_room(&mut self) -> Result<(), JournalError> {
         self.unstick()?;
         if self.measure()? <= self.backlog.max_bytes {
@@ -239,16 +251,26 @@ impl Store {
                 return Ok(());
             }
             let rows = (excess / HEAVY_ROW).clamp(PRUNED_AT_LEAST, PRUNED_AT_MOST);
-            let pruned = self.change(
-                "DELETE FROM verdict WHERE seq IN
-                     (SELECT seq FROM verdict WHERE state = 'acknowledged' ORDER BY seq LIMIT ?1)",
-                params![rows.cast_signed()],
-            )?;
-            if pruned == 0 {
+            if self.prune(rows)? == 0 {
                 return Ok(());
             }
             self.shrink()?;
         }
+    }
+
+    /// Deletes the oldest acknowledged verdicts; how many there were.
+    fn prune(&self, rows: u64) -> Result<u64, JournalError> {
+        const LABELLED: &str = "EXISTS (SELECT 1 FROM label WHERE label.seq = verdict.seq)";
+        let counted = self.connection.query_row(
+            &format!("SELECT count(*), ifnull(sum({LABELLED}), 0) FROM verdict WHERE state = 'acknowledged'"),
+            [],
+            |row| Ok((number(row, 0)?, number(row, 1)?)),
+        );
+        let (all, labelled) = self.told(counted)?;
+        // So that there are more others than are deleted, and the newest stays.
+        let spared = if 2 * labelled.max(rows) < all { format!("AND NOT {LABELLED}") } else { String::new() };
+        let oldest = format!("SELECT seq FROM verdict WHERE state = 'acknowledged' {spared} ORDER BY seq LIMIT ?1");
+        self.change(&format!("DELETE FROM verdict WHERE seq IN ({oldest})"), params![rows.cast_signed()])
     }
 
     /// Gives all free pages back to the file system and empties the write-ahead log.
@@ -311,7 +333,7 @@ impl Store {
 }
 
 /// A column that holds a count: SQLite's integers are signed, ours never are.
-fn number(row: &rusqlite::Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
+pub(super) fn number(row: &rusqlite::Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fresh::Fresh;
+use super::labels::{NewLabel, Taken};
 use super::store::Store;
 use super::{Backlog, Body, JournalError, OpenPart};
 use crate::flow::publish::Row;
@@ -26,6 +27,7 @@ pub(super) enum Command {
     Append { run: String, part: String, body: Body, reply: Reply<u64> },
     Acknowledge { seqs: Vec<u64>, reply: Reply<()> },
     Refused { seq: u64, code: u8, reply: Reply<()> },
+    Label { label: NewLabel, reply: Reply<Taken> },
     Waiting { after: u64, limit: usize, reply: Reply<Vec<Row>> },
     Heartbeat { reply: Reply<()> },
     Close { reply: oneshot::Sender<()> },
@@ -140,6 +142,10 @@ impl Writer {
                 let done = self.group(|store| store.refuse(seq, code));
                 self.hold_done(reply, done);
             }
+            Command::Label { label, reply } => match self.label(&label) {
+                Ok(taken) => self.hold(reply, taken),
+                Err(error) => answer(reply, Err(error)),
+            },
             Command::Waiting { after, limit, reply } => {
                 // Read after the commit: what is not durable is not told.
                 self.held.push(Box::new(move |writer, _| answer(reply, writer.store.waiting(after, limit))));
@@ -197,6 +203,13 @@ impl Writer {
             self.written.push((seq, body));
         }
         Ok(seq)
+    }
+
+    /// A label that cannot be taken fails by itself and not with its group.
+    fn label(&mut self, label: &NewLabel) -> Result<Taken, JournalError> {
+        let taken = self.store.weigh_label(label)?;
+        self.group(|store| store.insert_label(label, &taken))?;
+        Ok(taken)
     }
 
     /// Does `work` inside the group's transaction; when it fails, the whole group will be taken back.
@@ -267,10 +280,12 @@ fn answer<T>(reply: Reply<T>, value: Result<T, JournalError>) {
 mod tests {
     use super::*;
     use crate::config;
+    use crate::flow::review::Truth;
+    use crate::record::journal::labels::Way;
 
     fn asked(writer: &mut Writer, part: &str, bytes: usize) -> oneshot::Receiver<Result<u64, JournalError>> {
         let (reply, answer) = oneshot::channel();
-        let body: Body = Box::new(move |seq| vec![u8::try_from(seq % 256).unwrap(); bytes]);
+        let body: Body = Box::new(move |seq| vec![u8::try_from(seq % 256).unwrap(); bytes].into());
         writer.carry_out(Command::Append { run: "r".into(), part: part.into(), body, reply });
         answer
     }
@@ -318,6 +333,52 @@ mod tests {
         assert_eq!(again.map(told), [Ok(2), Ok(3)]);
         assert_eq!(writer.store.backlog().waiting, 3);
         assert_eq!(writer.admitted.iter().map(|(_, part)| part.as_str()).collect::<Vec<_>>(), ["d"]);
+    }
+
+    #[test]
+    fn a_label_is_answered_when_it_is_durable_and_a_wrong_one_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(&folder);
+        let epoch = writer.store.epoch();
+        let (mut answers, by) = (Vec::new(), crate::name::Name::new("anna").unwrap());
+        let first = asked(&mut writer, "a", 10);
+        for (epoch, seq, truth) in [
+            (epoch, 1, Truth::Bad),
+            (epoch, 2, Truth::Bad),
+            (uuid::Uuid::nil(), 1, Truth::Bad),
+            (epoch, 1, Truth::Good),
+        ] {
+            let label = NewLabel { epoch, seq, truth, class: None, by: by.clone(), way: Way::Mqtt };
+            let (reply, answer) = oneshot::channel();
+            writer.carry_out(Command::Label { label, reply });
+            answers.push(answer);
+        }
+        assert!(answers[0].try_recv().is_err(), "what is not on the disk is not told");
+        let no_verdict = answers[1].try_recv().unwrap().unwrap_err().to_string();
+        assert_eq!(no_verdict, "there is no verdict 2: the last one is 1");
+        let other = answers[2].try_recv().unwrap().unwrap_err().to_string();
+        assert!(other.starts_with("the label is for epoch 00000000"), "{other}");
+        writer.finish();
+        assert_eq!(told(first), Ok(1));
+        let taken = answers[0].try_recv().unwrap().unwrap();
+        assert_eq!(taken.to_string(), "verdict 1 on part \"a\": bad, says anna");
+        let taken = answers[3].try_recv().unwrap().unwrap();
+        assert_eq!(taken.to_string(), "verdict 1 on part \"a\": good, says anna; before that: bad, said anna");
+
+        // A full disk: the label is not told as taken, and can be given again.
+        writer.store.limit_pages(1);
+        let label = NewLabel { epoch, seq: 1, truth: Truth::Bad, class: None, by, way: Way::Mqtt };
+        let (reply, mut answer) = oneshot::channel();
+        let large = asked(&mut writer, "b", 1_000_000);
+        writer.carry_out(Command::Label { label, reply });
+        writer.finish();
+        told(large).unwrap_err();
+        assert!(answer.try_recv().unwrap().is_err());
+        drop(writer);
+        let settings = config::Journal { path: folder.path().join("j"), max_bytes: 1 << 30 };
+        let labels = crate::record::journal::beside::Beside::open(&settings).unwrap().labels().unwrap();
+        let all: Vec<_> = labels.iter().map(|label| (label.truth, label.superseded)).collect();
+        assert_eq!(all, [(Truth::Bad, true), (Truth::Good, false)]);
     }
 
     #[test]

@@ -202,6 +202,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
         golden: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,
+        review: None,
         mqtt: None,
     };
     let models = models.iter().map(|text| (name(text), model(text))).collect();

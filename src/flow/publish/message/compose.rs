@@ -121,6 +121,7 @@ fn bare(
         route: Vec::new(),
         rung: None,
         fit: None,
+        review: None,
         notes: Vec::new(),
         readings: std::collections::BTreeMap::new(),
         frames: Vec::new(),

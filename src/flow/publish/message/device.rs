@@ -277,7 +277,7 @@ pub struct ReplyMessage {
     pub schema: String,
     /// The device.
     pub device: Name,
-    /// The command: `reload` or `recipe`.
+    /// The command: `reload`, `recipe` or `label`.
     pub command: String,
     /// Whether it was carried out; otherwise everything is as it was.
     pub done: bool,

@@ -4,7 +4,7 @@ use schemars::schema_for;
 
 use super::{
     BIRTH, BirthMessage, COUNTERS, CountersMessage, DRIFT, DriftMessage, GOLDEN, GOVERNOR, GoldenMessage,
-    GovernorMessage, REPLY, ReplyMessage, STATUS, StatusMessage, VERDICT, VerdictMessage,
+    GovernorMessage, LABEL, LabelMessage, REPLY, ReplyMessage, STATUS, StatusMessage, VERDICT, VerdictMessage,
 };
 
 /// The JSON Schema of each message, by its name.
@@ -19,5 +19,6 @@ pub fn schemas() -> serde_json::Value {
         GOLDEN: schema_for!(GoldenMessage),
         GOVERNOR: schema_for!(GovernorMessage),
         REPLY: schema_for!(ReplyMessage),
+        LABEL: schema_for!(LabelMessage),
     })
 }

@@ -16,34 +16,51 @@ use crate::config;
 const APPLICATION: i64 = 0x4b45_4e50;
 
 /// The schema, one migration a version. A version that was released is never changed.
-const STEPS: &[M<'static>] = &[M::up(
-    "CREATE TABLE meta (
-         one INTEGER PRIMARY KEY CHECK (one = 1),
-         epoch TEXT NOT NULL,
-         next_seq INTEGER NOT NULL
-     ) STRICT;
-     CREATE TABLE open_part (
-         run TEXT NOT NULL,
-         part TEXT NOT NULL,
-         opened_utc TEXT NOT NULL,
-         PRIMARY KEY (run, part)
-     ) STRICT, WITHOUT ROWID;
-     CREATE TABLE verdict (
-         seq INTEGER PRIMARY KEY,
-         run TEXT NOT NULL,
-         part TEXT NOT NULL,
-         body BLOB NOT NULL,
-         state TEXT NOT NULL CHECK (state IN ('waiting', 'acknowledged')),
-         refusal_code INTEGER,
-         refusals INTEGER NOT NULL DEFAULT 0,
-         UNIQUE (run, part)
-     ) STRICT;
-     CREATE INDEX verdict_waiting ON verdict (seq) WHERE state = 'waiting';
-     CREATE INDEX verdict_acknowledged ON verdict (seq) WHERE state = 'acknowledged';",
-)];
+const STEPS: &[M<'static>] = &[
+    M::up(
+        "CREATE TABLE meta (
+             one INTEGER PRIMARY KEY CHECK (one = 1),
+             epoch TEXT NOT NULL,
+             next_seq INTEGER NOT NULL
+         ) STRICT;
+         CREATE TABLE open_part (
+             run TEXT NOT NULL,
+             part TEXT NOT NULL,
+             opened_utc TEXT NOT NULL,
+             PRIMARY KEY (run, part)
+         ) STRICT, WITHOUT ROWID;
+         CREATE TABLE verdict (
+             seq INTEGER PRIMARY KEY,
+             run TEXT NOT NULL,
+             part TEXT NOT NULL,
+             body BLOB NOT NULL,
+             state TEXT NOT NULL CHECK (state IN ('waiting', 'acknowledged')),
+             refusal_code INTEGER,
+             refusals INTEGER NOT NULL DEFAULT 0,
+             UNIQUE (run, part)
+         ) STRICT;
+         CREATE INDEX verdict_waiting ON verdict (seq) WHERE state = 'waiting';
+         CREATE INDEX verdict_acknowledged ON verdict (seq) WHERE state = 'acknowledged';",
+    ),
+    M::up(
+        "ALTER TABLE verdict ADD COLUMN asked REAL;
+         CREATE INDEX verdict_asked ON verdict (seq) WHERE asked IS NOT NULL;
+         CREATE TABLE label (
+             id INTEGER PRIMARY KEY,
+             seq INTEGER NOT NULL,
+             truth TEXT NOT NULL CHECK (truth IN ('good', 'bad')),
+             class TEXT,
+             said_by TEXT NOT NULL,
+             said_utc TEXT NOT NULL,
+             way TEXT NOT NULL CHECK (way IN ('mqtt', 'cli')),
+             probability REAL
+         ) STRICT;
+         CREATE INDEX label_seq ON label (seq, id);",
+    ),
+];
 
 /// Makes the folder where it is missing and takes the lock beside the journal.
-pub(super) fn lock(path: &Path) -> Result<File, JournalError> {
+pub(in super::super) fn lock(path: &Path) -> Result<File, JournalError> {
     let unwritable = |cause: String| JournalError::Unwritable { path: path.to_owned(), cause };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| unwritable(format!("folder {}: {error}", folder.display())))?;
@@ -69,8 +86,9 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Refuses what is no journal of this or an older version; a file without a page is none yet.
-pub(in super::super) fn recognise(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+/// Refuses what is no journal of this or an older version; a file without a page is none yet. The version of the schema in the
+/// file, and that of this build.
+pub(in super::super) fn recognise(connection: &Connection, path: &Path) -> Result<(i64, i64), JournalError> {
     let pragma = |name: &str| {
         connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| explain(path, &error))
     };
@@ -83,11 +101,11 @@ pub(in super::super) fn recognise(connection: &Connection, path: &Path) -> Resul
     if version > newest {
         return Err(JournalError::NewerSchema { path: path.to_owned(), seen: version, wanted: newest });
     }
-    Ok(())
+    Ok((version, newest))
 }
 
 /// Refuses what is no journal of this or an older version, then sets durability and brings the schema up to date.
-pub(super) fn prepare(connection: &mut Connection, settings: &config::Journal) -> Result<(), JournalError> {
+pub(in super::super) fn prepare(connection: &mut Connection, settings: &config::Journal) -> Result<(), JournalError> {
     let path = settings.path.as_path();
     recognise(connection, path)?;
     // Half a megabyte of pages is enough for the newest rows and the way to them; SQLite's default holds two.
