@@ -2,8 +2,9 @@
 //!
 //! A part's moment is its capture plus the delay. What is known of it then decides: its verdict, or that there is none. A verdict
 //! that comes later changes nothing, for by then another part lies before the ejector; it is told. Promises: every part that
-//! was expected is pulsed, passed by or told of ([`Told`]), exactly once; the line is never on outside of pulses; what is
-//! remembered is bounded by [`Rule::parts`].
+//! was expected is pulsed, passed by or told of ([`Told`]), exactly once; the line is never on outside of pulses; where pulses
+//! are kept apart, each one told is an edge of its own, however late it is looked; what is remembered is bounded by
+//! [`Rule::parts`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -110,6 +111,7 @@ impl Schedule {
         for (due, part) in due {
             self.settle(part, due);
         }
+        self.rest(now);
         for span in &mut self.spans {
             if !span.begun && span.start <= now {
                 span.begun = true;
@@ -155,6 +157,20 @@ impl Schedule {
         if self.rule.on.contains(&answer) {
             self.pulse(part, answer, due);
         }
+    }
+
+    /// Where pulses are kept apart and one has just ended, perhaps later than it should have: those behind it wait until the line
+    /// has been off for the gap.
+    fn rest(&mut self, now: Monotonic) {
+        let Some(gap) = self.rule.gap else { return };
+        let Some(ended) = self.spans.pop_front_if(|span| span.begun && span.end <= now) else { return };
+        let mut from = now + gap;
+        for span in &mut self.spans {
+            span.start = span.start.max(from);
+            span.end = span.start + self.rule.pulse;
+            from = span.end + gap;
+        }
+        self.busy_until = Some(self.spans.back().map_or(ended.end.max(now), |last| last.end));
     }
 
     /// Queues a pulse: at its moment, or where pulses are kept apart so long after the one before it.

@@ -206,7 +206,8 @@ fn the_golden_set_is_judged_after_the_start_and_after_a_reload_beside_the_line()
 #[test]
 fn a_route_without_a_fit_that_knows_its_pictures_is_told_as_unwatched() {
     let place = Place::new();
-    place.configure("members = [{ model = \"one\" }]", "[drift]\n");
+    place.configure("members = [{ model = \"one\" }]", "[fits]\nfolder = \"fits\"\n[drift]\n");
+    std::fs::create_dir(place.path("fits")).unwrap();
     let daemon = Daemon::start(&place.path("kenpin.toml"));
     daemon.wait_for("[drift] does not watch route all: it wants a fit by `kenpin fit` on labelled pictures", 1);
     assert!(daemon.wait().success());

@@ -101,6 +101,20 @@ fn a_moment_that_has_gone_by_is_not_made_up_for() {
 }
 
 #[test]
+fn a_pulse_that_ends_late_pushes_the_next_one_on() {
+    let mut line = Schedule::new(rule(Some(5)));
+    for part in ["a", "b"] {
+        line.expect(id(part), at(0));
+        line.verdict(&id(part), Decision::Reject, at(1));
+    }
+    assert!(line.tick(at(100)));
+    // Switching it on took until 130: by the clock the second pulse, from 125 on, has begun.
+    assert!(!line.tick(at(130)), "it is off before it is on again");
+    assert_eq!(line.next(), Some(at(135)));
+    assert!(line.tick(at(135)) && line.tick(at(154)) && !line.tick(at(155)));
+}
+
+#[test]
 fn a_part_beyond_the_bound_is_told_and_its_verdict_is_not_late() {
     let mut line = Schedule::new(Rule { parts: 2, ..rule(None) });
     for part in ["a", "b", "c", "a"] {
@@ -192,6 +206,12 @@ proptest! {
             if silent.contains(&part) {
                 prop_assert_eq!(late.contains(&part), verdict.is_some(), "part {}: {:?}", number, told);
             }
+        }
+        // Where pulses are kept apart, each one told is an edge of its own, however late the looks.
+        if gap.is_some_and(|gap| gap > 0) {
+            let before = std::iter::once(false).chain(on_at.iter().map(|(_, on)| *on));
+            let edges = before.zip(&on_at).filter(|(before, (_, on))| !before && *on).count();
+            prop_assert_eq!(edges, pulsed.len(), "{:?}", told);
         }
         // Where pulses may be one, the line is on exactly while some part's pulse lasts, at every look.
         if gap.is_none() {
