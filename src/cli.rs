@@ -136,6 +136,13 @@ fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
     }
 }
 
+/// Reads a config for figures: they are about one placement, from the first part to the last, so engines are built before.
+fn load_settings_for_figures(path: &std::path::Path) -> Result<crate::config::Settings, ExitCode> {
+    let mut settings = load_settings(path)?;
+    settings.runtime.tensorrt.engine_build = crate::config::EngineBuild::BeforeStart;
+    Ok(settings)
+}
+
 /// Reads a config; findings are printed in full.
 fn load_settings(path: &std::path::Path) -> Result<crate::config::Settings, ExitCode> {
     crate::config::load(path).map_err(|error| check::report(&error))

@@ -15,9 +15,9 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
-use super::{FINDINGS, check, load_settings, runtime, start_logging};
+use super::{FINDINGS, check, load_settings_for_figures, runtime, start_logging};
 use crate::app::App;
-use crate::config::{Camera, CameraSource, EngineBuild, Pace, Replay, ReplayPartId, Settings};
+use crate::config::{Camera, CameraSource, Pace, Replay, ReplayPartId, Settings};
 use crate::models::{ModelError, catalogue};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
@@ -62,12 +62,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(true);
-    let mut settings = match load_settings(&args.config) {
+    let mut settings = match load_settings_for_figures(&args.config) {
         Ok(settings) => settings,
         Err(code) => return Ok(code),
     };
-    // Figures are about one placement, from the first part to the last.
-    settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
     let left_out = alone(&mut settings, args.images.as_ref())?;
     let work = beside_the_journal(&settings)?;
     let models = catalogue::load_all(&settings)?;

@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::labelled::{self, Labelled};
 use super::line::{self, Line};
-use super::{check, eval, load_settings, runtime, say, start_logging};
+use super::{check, eval, load_settings_for_figures, runtime, say, start_logging};
+use crate::config::Settings;
 use crate::config::file::Drift;
-use crate::config::{EngineBuild, Settings};
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::statistics::quality;
@@ -86,11 +86,10 @@ fn window(text: &str) -> Result<usize, String> {
 /// When the models cannot be opened, or the arguments name what is not there.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(true);
-    let mut settings = match load_settings(&args.config) {
+    let settings = match load_settings_for_figures(&args.config) {
         Ok(settings) => settings,
         Err(code) => return Ok(code),
     };
-    settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
     let watching = watching(args, &settings);
     let camera = line::camera(args.camera.as_ref(), &args.config, &settings)?;
     let models = catalogue::load_all(&settings)?;

@@ -11,9 +11,8 @@ use serde::Serialize;
 use super::labelled::{self, Labelled};
 use super::line::{self, Line};
 use super::table::{Agreement, Judged};
-use super::{FINDINGS, check, load_settings, runtime, start_logging};
+use super::{FINDINGS, check, load_settings_for_figures, runtime, start_logging};
 use crate::clock::{cpu_time, milliseconds};
-use crate::config::EngineBuild;
 use crate::flow::infer::Crew;
 use crate::flow::verdict::{Verdict, Vote};
 use crate::flow::{Placement, Unanswered, Walked, inspect};
@@ -57,12 +56,10 @@ pub(super) struct Args {
 #[expect(clippy::cast_precision_loss, reason = "a count of images")]
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(true);
-    let mut settings = match load_settings(&args.config) {
+    let settings = match load_settings_for_figures(&args.config) {
         Ok(settings) => settings,
         Err(code) => return Ok(code),
     };
-    // Figures are about one placement, from the first part to the last.
-    settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
     let camera = line::camera(args.camera.as_ref(), &args.config, &settings)?;
     let mut set = labelled::read(&args.labelled, &settings.sensors.keys().collect::<Vec<_>>())?;
     for labelled in &mut set {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{FINDINGS, check, eval, labelled, load_settings, runtime, say, start_logging};
+use super::{FINDINGS, check, eval, labelled, load_settings_for_figures, runtime, say, start_logging};
 use crate::app::{Golden, GoldenPicture};
-use crate::config::{EngineBuild, Settings};
+use crate::config::Settings;
 use crate::flow::infer::Crew;
 use crate::flow::publish::message::GoldenDifference;
 use crate::flow::verdict::Decision;
@@ -45,11 +45,10 @@ struct Report {
 /// When the set cannot be read or the models cannot be opened.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(true);
-    let mut settings = match load_settings(&args.config) {
+    let settings = match load_settings_for_figures(&args.config) {
         Ok(settings) => settings,
         Err(code) => return Ok(code),
     };
-    settings.runtime.tensorrt.engine_build = EngineBuild::BeforeStart;
     let Some(golden) = read(&settings)? else {
         eprintln!("kenpin: {} has no [golden], which names the pictures", args.config.display());
         return Ok(ExitCode::from(FINDINGS));
