@@ -120,33 +120,24 @@ impl<'s> Scored<'s> {
         sums
     }
 
-    /// The weight of all good and of all defective parts. A resample has as many parts as the set, and not the same weight.
-    fn whole(&self, drawn: &[u32]) -> [f64; 2] {
-        if self.weights.is_none() {
-            return [f64::from(self.good), f64::from(self.bad)];
-        }
-        let sums = self.ties.iter().map(|tied| self.weights_of_each(tied, drawn));
-        sums.fold([0.0, 0.0], |all, here| [all[0] + here[0], all[1] + here[1]])
-    }
-
-    /// Sums of weights differ in their last bits, and no area is greater than 1; counts are exact.
-    fn at_most_whole(&self, area: f64) -> f64 {
-        if self.weights.is_some() { area.min(1.0) } else { area }
-    }
-
     /// The area under the ROC curve, 0 to 1: the share of pairs of a defective and a good part in which the defective one has
     /// the greater score, a tie counting half (J. Hanley and B. McNeil, Radiology 143, 1982).
+    ///
+    /// Wins are held against wins and losses, and not against the product of two sums: whatever the weights, parts that the
+    /// scores separate give exactly 1, or exactly 0.
     #[must_use]
     pub fn auc(&self, drawn: &[u32]) -> f64 {
         // Counts and pairs of parts stay far below 2^53: without weights every sum is exact.
-        let (mut twice_wins, mut good_below) = (0.0, 0.0);
+        let (mut wins, mut losses, mut ties, mut good_below, mut bad_below) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for tied in &self.ties {
             let [good, bad] = self.weights_of_each(tied, drawn);
-            twice_wins += bad * (2.0 * good_below + good);
+            wins += bad * good_below;
+            losses += good * bad_below;
+            ties += bad * good;
             good_below += good;
+            bad_below += bad;
         }
-        let [good, bad] = self.whole(drawn);
-        self.at_most_whole(twice_wins / (2.0 * good * bad))
+        (wins + ties / 2.0) / (wins + ties + losses)
     }
 
     /// Average precision, 0 to 1: the sum over the scores, from the highest down, of the precision of rejecting from there, each
@@ -162,10 +153,10 @@ impl<'s> Scored<'s> {
             good_above += good;
             bad_above += bad;
             if bad > 0.0 {
-                sum += bad * bad_above / (good_above + bad_above);
+                sum += bad * (bad_above / (good_above + bad_above));
             }
         }
-        self.at_most_whole(sum / self.whole(drawn)[1])
+        sum / bad_above
     }
 
     /// The operating point at a false-reject rate.
@@ -236,8 +227,23 @@ mod tests {
             }
             let (one, two) = (Scored::new(&defective, &scores).unwrap(), Scored::new(&many, &theirs).unwrap());
             let whole = vec![1; many.len()];
-            // A resample has as many parts as its set: the figure of `twice` is that of the set, doubled, over its pairs.
-            prop_assert!((one.auc(&twice) / 4.0 - two.auc(&whole)).abs() < 1e-12);
+            prop_assert!((one.auc(&twice) - two.auc(&whole)).abs() < 1e-12);
+        }
+
+        #[test]
+        fn what_the_scores_separate_is_exactly_one_or_nothing_whatever_the_weights(
+            defective in prop::collection::vec(any::<bool>(), 2..60), weights in prop::collection::vec(1e-3..1e3f64, 60)
+        ) {
+            prop_assume!(defective.iter().any(|is| *is) && defective.iter().any(|is| !is));
+            let mut down: Vec<f64> = (0..defective.len()).map(|place| -(place as f64)).collect();
+            for (score, is) in down.iter_mut().zip(&defective) {
+                *score += if *is { 100.0 } else { 0.0 };
+            }
+            let up: Vec<f64> = down.iter().map(|score| -score).collect();
+            let (weights, whole) = (&weights[..defective.len()], vec![1; defective.len()]);
+            let best = Scored::weighted(&defective, &down, weights).unwrap();
+            prop_assert_eq!((best.auc(&whole), best.average_precision(&whole)), (1.0, 1.0));
+            prop_assert_eq!(Scored::weighted(&defective, &up, weights).unwrap().auc(&whole), 0.0);
         }
 
         #[test]

@@ -28,7 +28,7 @@ pub fn isotonic(sample: &Sample<'_>) -> Calibrator {
     for tied in parts.chunk_by(|a, b| a.0 >= b.0) {
         let Some(&(score, _, _)) = tied.first() else { continue };
         let weight = tied.iter().map(|part| part.2).sum();
-        let defective = tied.iter().filter(|part| part.1).map(|part| part.2).sum();
+        let defective = tied.iter().map(|part| if part.1 { part.2 } else { 0.0 }).sum();
         blocks.push(Block { first: score, last: score, weight, defective });
         pool(&mut blocks);
     }
