@@ -124,6 +124,16 @@ pub(super) fn fan(root: &Path, notes: &mut Vec<String>) -> Option<Figure> {
     Some(fan)
 }
 
+/// The file with the fan's turns in a minute: hwmon `pwm_tach` or `tegra_tach`, and the `pwm-fan` of `JetPack` 4.
+pub(super) fn fan_rpm(root: &Path, notes: &mut Vec<String>) -> Option<Figure> {
+    let newer = ["pwm_tach", "tegra_tach"].into_iter().flat_map(|name| hwmon(root, name));
+    let newer = newer.flat_map(|folder| [folder.join("rpm"), folder.join("fan1_input")]);
+    let homes = newer.chain([root.join("sys/devices/pwm-fan/rpm_measured")]);
+    let turns = homes.into_iter().find_map(|home| Figure::of_file(home, 0..=100_000))?;
+    notes.extend(turns.complaint("Fan"));
+    Some(turns)
+}
+
 /// The counters of over-current and under-voltage events, by the kernel's name.
 pub(super) fn over_currents(root: &Path, notes: &mut Vec<String>) -> Vec<(String, Figure)> {
     let Some(folder) = hwmon(root, "soctherm_oc").into_iter().next() else { return Vec::new() };
@@ -229,6 +239,21 @@ mod tests {
         assert_eq!(fan(root.path(), &mut Vec::new()).unwrap().read(), Some(80));
         let root = tree(&[("sys/devices/pwm-fan/target_pwm", "256")]);
         assert_eq!(fan(root.path(), &mut Vec::new()).unwrap().read(), None, "beyond a byte");
+    }
+
+    #[test]
+    fn the_tachometer_is_found_in_every_home() {
+        let homes = [
+            [("sys/class/hwmon/hwmon7/name", "pwm_tach"), ("sys/class/hwmon/hwmon7/rpm", "2140\n")],
+            [("sys/class/hwmon/hwmon3/name", "tegra_tach\n"), ("sys/class/hwmon/hwmon3/fan1_input", "2140")],
+            [("sys/class/hwmon/hwmon3/name", "pwmfan"), ("sys/devices/pwm-fan/rpm_measured", "2140")],
+        ];
+        for files in homes {
+            let root = tree(&files);
+            assert_eq!(fan_rpm(root.path(), &mut Vec::new()).unwrap().read(), Some(2140), "{files:?}");
+        }
+        let other = [("sys/class/hwmon/hwmon3/name", "nct6775"), ("sys/class/hwmon/hwmon3/fan1_input", "2140")];
+        assert!(fan_rpm(tree(&other).path(), &mut Vec::new()).is_none(), "not the fan that the board drives");
     }
 
     #[test]

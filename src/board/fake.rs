@@ -85,6 +85,8 @@ pub struct Heat {
     pub gpu_load: f64,
     /// The fan's drive, 0 to 1.
     pub fan: f64,
+    /// Whether the fan turns where it is driven.
+    pub fan_turns: bool,
     /// The power mode; the board's usual one when not given.
     pub power_mode: Option<u32>,
 }
@@ -101,12 +103,18 @@ impl Default for Heat {
             power_mw: 9250.304,
             gpu_load: 0.453,
             fan: 80.0 / 255.0,
+            fan_turns: true,
             power_mode: None,
         }
     }
 }
 
 impl Heat {
+    /// Turns of the fan in a minute.
+    fn fan_rpm(&self) -> f64 {
+        if self.fan_turns { MOST_RPM * self.fan } else { 0.0 }
+    }
+
     fn check(&self) -> Result<()> {
         let share = |name: &str, share: f64| {
             let fits = (0.0..=1.0).contains(&share);
@@ -122,6 +130,9 @@ impl Heat {
         Ok(())
     }
 }
+
+/// Turns in a minute of a fan at full drive (plausible).
+const MOST_RPM: f64 = 6820.0;
 
 /// What may be wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -36,6 +36,8 @@ pub struct Readings {
     pub cpu_clocks: Vec<Clock>,
     /// The fan's drive, 0 to 1. At 1 it is no evidence of throttling.
     pub fan: Option<f64>,
+    /// Turns of the fan in a minute, as its tachometer counts them; 0 while it stands. A driven fan that stands is broken or stuck.
+    pub fan_rpm: Option<f64>,
     /// The power mode: its number in `/etc/nvpmodel.conf`. The highest is not the fastest.
     pub power_mode: Option<u32>,
 }

@@ -30,6 +30,7 @@ pub struct Sensors {
     gpu_clock: Option<FoundClock>,
     clusters: Vec<FoundClock>,
     fan: Option<Figure>,
+    fan_rpm: Option<Figure>,
     /// The file with the power mode.
     status: PathBuf,
     power_modes: BTreeMap<u32, String>,
@@ -53,6 +54,7 @@ impl Sensors {
             gpu_clock: clocks::gpu_clock(root, &mut notes),
             clusters: clocks::clusters(root, &mut notes),
             fan: clocks::fan(root, &mut notes),
+            fan_rpm: clocks::fan_rpm(root, &mut notes),
             status: root.join("var/lib/nvpmodel/status"),
             power_modes: release::power_modes(root),
             release: Release::read(root),
@@ -90,6 +92,7 @@ impl Sensors {
             gpu_clock_locked: self.gpu_clock.as_ref().and_then(FoundClock::is_locked),
             cpu_clocks: self.clusters.iter().filter_map(FoundClock::read).collect(),
             fan: per(&self.fan, 255.0),
+            fan_rpm: per(&self.fan_rpm, 1.0),
             power_mode: release::power_mode(&self.status).ok(),
         }
     }
@@ -163,6 +166,10 @@ impl Sensors {
             (jetson && self.gpu_clock.is_none(), "No GPU clock in any known place."),
             (self.clusters.is_empty(), "No clock of the processor (cpufreq)."),
             (self.fan.is_none(), "No fan that tells its drive (hwmon pwmfan, pwm-fan)."),
+            (
+                self.fan.is_some() && self.fan_rpm.is_none(),
+                "No tachometer (hwmon pwm_tach, tegra_tach): a fan that stands still is not seen.",
+            ),
             (jetson && !self.status.exists(), "No power mode (/var/lib/nvpmodel/status)."),
             (jetson && self.release.is_none(), "No release of Jetson Linux (/etc/nv_tegra_release)."),
             (

@@ -25,6 +25,12 @@ const LOADED: f64 = 0.9;
 /// The share of its most below which a clock counts as slow.
 const SLOW: f64 = 0.97;
 
+/// The share of its drive from which on a fan must turn: below it some rest.
+const DRIVEN: f64 = 0.3;
+
+/// Seconds after which a driven fan that does not turn stands still: starting takes some.
+const STANDS: f64 = 10.0;
+
 /// What the line asks for, as whoever feeds the models sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
@@ -89,6 +95,8 @@ pub struct Before {
     slow_seconds: f64,
     /// Seconds for which no zone with a trip was readable.
     blind_seconds: f64,
+    /// Seconds for which the fan was driven and did not turn.
+    fan_seconds: f64,
 }
 
 /// What was told, weighed.
@@ -120,6 +128,8 @@ pub struct Evidence {
     pub missing: Vec<String>,
     /// Seconds for which no zone with a trip was readable, this look included; 0 while one is.
     pub blind_seconds: f64,
+    /// Whether the fan has been driven for [`STANDS`] seconds without turning: it is broken, stuck or unplugged.
+    pub fan_stands: bool,
     /// What the line asks for.
     pub load: Load,
 }
@@ -140,6 +150,9 @@ impl Evidence {
         let loaded = readings.gpu_load.is_some_and(|load| load >= LOADED);
         let slow = loaded && clock_share.is_some_and(|share| share < SLOW);
         before.slow_seconds = if slow { before.slow_seconds + seconds } else { 0.0 };
+        let stands =
+            readings.fan_rpm.is_some_and(|turns| turns <= 0.0) && readings.fan.is_some_and(|fan| fan >= DRIVEN);
+        before.fan_seconds = if stands { before.fan_seconds + seconds } else { 0.0 };
         let over_currents = rates(&before.over_currents, &readings.over_currents, seconds);
         if before.over_currents != readings.over_currents {
             before.over_currents.clone_from(&readings.over_currents);
@@ -158,6 +171,7 @@ impl Evidence {
             slow_seconds: before.slow_seconds,
             missing: missing(&before.seen, &readings.zones),
             blind_seconds: before.blind_seconds,
+            fan_stands: before.fan_seconds >= STANDS,
             load: load.sane(),
         };
         (evidence, before)
@@ -321,6 +335,27 @@ pub(crate) mod tests {
             before = next;
         }
         assert_eq!(slow, [1.0, 2.0, 0.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_fan_stands_when_it_is_driven_and_does_not_turn_for_long() {
+        let with = |fan: Option<f64>, fan_rpm: Option<f64>| Readings { fan, fan_rpm, ..Readings::default() };
+        let after = |readings: &[Readings]| {
+            let told = |(_, before): (bool, Before), readings: &Readings| {
+                let (evidence, before) = look(readings, before);
+                (evidence.fan_stands, before)
+            };
+            readings.iter().fold((false, Before::default()), told).0
+        };
+        let stands = with(Some(0.5), Some(0.0));
+        assert!(after(&vec![stands.clone(); 10]) && !after(&vec![stands.clone(); 9]));
+        let turned = [vec![stands.clone(); 9], vec![with(Some(0.5), Some(900.0))], vec![stands; 9]].concat();
+        assert!(!after(&turned), "it turned in between");
+        for fine in
+            [with(Some(0.29), Some(0.0)), with(None, Some(0.0)), with(Some(1.0), None), with(Some(1.0), Some(1.0))]
+        {
+            assert!(!after(&vec![fine.clone(); 60]), "{fine:?}");
+        }
     }
 
     #[test]

@@ -170,6 +170,8 @@ pub enum Alarm {
         /// Events in an hour, at the present rate.
         per_hour: f64,
     },
+    /// The fan is driven and does not turn. That alone switches no model: the heat that follows does.
+    Fan,
     /// Not even the lightest rung keeps the deadline.
     Overload {
         /// Parts that arrive in a second.
@@ -196,6 +198,9 @@ impl fmt::Display for Alarm {
                     f,
                     "{counter} rises by {per_hour:.0} events an hour: look at the power supply and the power mode"
                 )
+            }
+            Self::Fan => {
+                f.write_str("the fan is driven and stands still: look for a stuck blade, a loose plug, a worn fan")
             }
             Self::Overload { arrivals_per_second } => {
                 write!(f, "{arrivals_per_second:.1} parts/s are more than the lightest rung can serve in time")

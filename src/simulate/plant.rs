@@ -13,6 +13,9 @@ use crate::board::readings::{Cap, Readings, Zone};
 /// How far a draw goes from the file's figures, as a share.
 pub const SPREAD: f64 = 0.3;
 
+/// Turns of the fan in a minute at full drive.
+const FULL_RPM: f64 = 6000.0;
+
 /// Steps of a second.
 const STEPS: u32 = 4;
 
@@ -159,8 +162,8 @@ impl Plant {
     }
 
     /// Writes what sysfs tells now into `readings`, whose zones and caps are made anew only at first. `watts` is what the
-    /// board draws; a board without a monitor tells none.
-    pub fn tell(&self, readings: &mut Readings, watts: f64, monitor: bool, random: &mut Rng) {
+    /// board draws; a board without a monitor tells none. `fan` says whether the fan turns where it is driven.
+    pub fn tell(&self, readings: &mut Readings, watts: f64, monitor: bool, fan: bool, random: &mut Rng) {
         let (throttle, told) = (&self.board.throttle, self.told());
         if readings.zones.is_empty() {
             let zone = |name: &str, trip| Zone {
@@ -187,6 +190,8 @@ impl Plant {
         } else {
             readings.alerts.clear();
         }
+        let drive = fan_drive(&self.board, told);
+        (readings.fan, readings.fan_rpm) = (Some(drive), Some(if fan { FULL_RPM * drive } else { 0.0 }));
         let noise = self.board.sensors.watts_noise * normal(random);
         readings.power_mw = monitor.then_some((watts + noise) * 1e3);
     }
@@ -197,11 +202,17 @@ pub(super) fn idle(board: &Board, chip: f64) -> f64 {
     board.power.idle_watts * (1.0 + board.power.leakage_per_kelvin * (chip - 50.0))
 }
 
+/// How hard the fan is driven, 0 to 1, turning or not.
+fn fan_drive(board: &Board, chip: f64) -> f64 {
+    let heat = &board.heat;
+    let span = heat.fan_full_celsius - heat.fan_from_celsius;
+    ((chip - heat.fan_from_celsius) / span).clamp(0.0, 1.0)
+}
+
 /// Kelvin per watt from heat sink to housing, by what the fan does.
 pub(super) fn sink_resistance(board: &Board, chip: f64, fan: bool) -> f64 {
     let heat = &board.heat;
-    let span = heat.fan_full_celsius - heat.fan_from_celsius;
-    let drive = if fan { ((chip - heat.fan_from_celsius) / span).clamp(0.0, 1.0) } else { 0.0 };
+    let drive = if fan { fan_drive(board, chip) } else { 0.0 };
     heat.sink_to_housing_kelvin_per_watt * (heat.still_factor + (1.0 - heat.still_factor) * drive)
 }
 
@@ -271,15 +282,16 @@ mod tests {
         let mut readings = Readings::default();
         for step in 1..=3 {
             plant.pass(3.0, hot);
-            plant.tell(&mut readings, 3.0, true, &mut Rng::with_seed(1));
+            plant.tell(&mut readings, 3.0, true, true, &mut Rng::with_seed(1));
             assert_eq!((readings.caps[0].steps, readings.alerts.get("gpu")), (step, Some(&true)));
         }
         assert!((plant.clock() - 0.67).abs() < 1e-12);
         for _ in 0..60 {
             plant.pass(0.0, HALL);
         }
-        plant.tell(&mut readings, 10.0, false, &mut Rng::with_seed(1));
+        plant.tell(&mut readings, 10.0, false, false, &mut Rng::with_seed(1));
         assert_eq!((readings.caps[0].steps, readings.alerts.len(), readings.power_mw), (0, 0, None));
+        assert_eq!((readings.fan.is_some(), readings.fan_rpm), (true, Some(0.0)), "the fan stands");
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub fn play(setting: Setting<'_>, plant: Plant, policy: &mut Policy<'_>, mut eac
     let (mut arrivals, mut noise) = (Rng::with_seed(seed), Rng::with_seed(!seed));
     let (mut readings, mut line, mut right) = (Readings::default(), Line::default(), 0.0);
     let (mut outcome, mut before) = (Outcome::default(), None);
-    plant.tell(&mut readings, plant.watts(0.0, 0.0, 1.0), monitor, &mut noise);
+    plant.tell(&mut readings, plant.watts(0.0, 0.0, 1.0), monitor, true, &mut noise);
     for second in 0..seconds {
         let share = f64::from(second) / f64::from(seconds);
         let parts = line.arrive(scenario.rate(share), &mut arrivals);
@@ -93,7 +93,7 @@ pub fn play(setting: Setting<'_>, plant: Plant, policy: &mut Policy<'_>, mut eac
         let watts = plant.watts(rung.power.watts, served.busy, clock);
         let around = scenario.around(share);
         plant.pass(watts, around);
-        plant.tell(&mut readings, watts, monitor, &mut noise);
+        plant.tell(&mut readings, watts, monitor, around.fan, &mut noise);
         line.note(parts);
 
         outcome.parts += parts;

@@ -93,6 +93,7 @@ fn changed(seen: &Readings, sound: &Readings) -> Vec<String> {
     check("locked", same_or_none(seen.gpu_clock_locked.as_ref(), sound.gpu_clock_locked.as_ref()));
     check("clusters", seen.cpu_clocks.iter().all(|clock| sound.cpu_clocks.contains(clock)));
     check("fan", same_or_none(seen.fan.as_ref(), sound.fan.as_ref()));
+    check("turns", same_or_none(seen.fan_rpm.as_ref(), sound.fan_rpm.as_ref()));
     check("mode", same_or_none(seen.power_mode.as_ref(), sound.power_mode.as_ref()));
     changed
 }
@@ -232,6 +233,8 @@ fn a_raspberry_pi_is_read_as_any_linux_machine() {
         ("sys/class/thermal/cooling_device0/max_state", "9\n"),
         ("sys/class/hwmon/hwmon3/name", "pwmfan\n"),
         ("sys/class/hwmon/hwmon3/pwm1", "51\n"),
+        ("sys/class/hwmon/hwmon4/name", "tegra_tach\n"),
+        ("sys/class/hwmon/hwmon4/fan1_input", "0\n"),
         ("sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq", "1500000\n"),
         ("sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq", "2400000\n"),
     ] {
@@ -250,6 +253,7 @@ fn a_raspberry_pi_is_read_as_any_linux_machine() {
         caps: vec![Cap { device: "cpufreq-cpu0".into(), steps: 0, most: 9 }],
         cpu_clocks: vec![Clock { hertz: 1.5e9, most_hertz: 2.4e9 }],
         fan: Some(0.2),
+        fan_rpm: Some(0.0),
         ..Readings::default()
     };
     assert_eq!(sensors.read(), wanted, "70 °C slows a machine that is no Jetson");
@@ -271,6 +275,7 @@ fn within(readings: &Readings) -> bool {
         && readings.power_mw.is_none_or(|power| (0.0..=6e7).contains(&power))
         && share(readings.gpu_load)
         && share(readings.fan)
+        && readings.fan_rpm.is_none_or(|turns| (0.0..=1e5).contains(&turns))
         && readings.gpu_clock.iter().all(clock)
         && readings.cpu_clocks.iter().all(clock)
         && readings.over_currents.values().all(|count| u32::try_from(*count).is_ok())

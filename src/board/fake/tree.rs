@@ -138,7 +138,7 @@ impl Tree<'_> {
             }
         }
         if self.spec.fan == Fan::Hwmon {
-            devices.push(("pwm_tach", vec![fixed("rpm", 2140)]));
+            devices.push(("pwm_tach", vec![live("rpm", rounded(heat.fan_rpm()))]));
         }
         if self.spec.counters {
             let counters = heat.over_currents.iter().zip(1..).flat_map(|(count, number)| {
@@ -172,6 +172,7 @@ impl Tree<'_> {
         }
         if self.spec.fan == Fan::Older {
             self.live("sys/devices/pwm-fan/target_pwm".into(), rounded(self.heat.fan * 255.0));
+            self.live("sys/devices/pwm-fan/rpm_measured".into(), rounded(self.heat.fan_rpm()));
             self.put("sys/devices/pwm-fan/temp_control".into(), 1);
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn line(report: &Report) -> String {
     words.extend(readings.power_mw.map(|power| format!("power {power:.0} mW")));
     words.extend(readings.gpu_load.map(|load| format!("GPU {:.1} %", load * 100.0)));
     words.extend(readings.gpu_clock.as_ref().map(|clock| format!("at {}", megahertz(clock))));
-    words.extend(readings.fan.map(|fan| format!("fan {:.0} %", fan * 100.0)));
+    words.extend(fan(readings).map(|fan| format!("fan {fan}")));
     words.push(heat(readings));
     format!("{:.0} {}", report.read, words.join(", "))
 }
@@ -108,8 +108,16 @@ fn figures(readings: &Readings) -> Vec<String> {
         let clocks = readings.cpu_clocks.iter().map(megahertz).collect::<Vec<_>>();
         lines.push(format!("processor     {}", clocks.join(", ")));
     }
-    lines.extend(readings.fan.map(|fan| format!("fan           {:.0} %", fan * 100.0)));
+    lines.extend(fan(readings).map(|fan| format!("fan           {fan}")));
     lines
+}
+
+/// How hard the fan is driven and how fast it turns.
+fn fan(readings: &Readings) -> Option<String> {
+    let drive = readings.fan.map(|fan| format!("{:.0} %", fan * 100.0));
+    let turns = readings.fan_rpm.map(|turns| format!("{turns:.0} rpm"));
+    let words: Vec<String> = drive.into_iter().chain(turns).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// Whether and how the machine is slowed down by heat.

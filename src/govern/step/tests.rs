@@ -72,6 +72,17 @@ fn at(celsius: f64) -> Readings {
 }
 
 #[test]
+fn a_fan_that_stands_raises_an_alarm_until_it_turns_and_switches_nothing() {
+    let mut line = Line::cool();
+    let with = |fan_rpm| Readings { fan: Some(0.6), fan_rpm: Some(fan_rpm), ..at(50.0) };
+    let (orders, changes) = line.ticks(9, &with(0.0), load(14.0));
+    assert!(orders.alarms.is_empty() && changes.is_empty());
+    let (orders, changes) = line.ticks(60, &with(0.0), load(14.0));
+    assert_eq!((orders.alarms.as_slice(), changes.len()), ([Alarm::Fan].as_slice(), 0));
+    assert!(line.tick(&with(1200.0), load(14.0)).alarms.is_empty());
+}
+
+#[test]
 fn it_begins_light_and_goes_up_once_the_pace_is_known() {
     let mut line = Line::usual();
     let (orders, changes) = line.ticks(10, &at(50.0), load(14.0));

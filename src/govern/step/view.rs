@@ -181,6 +181,9 @@ impl<'v> View<'v> {
         } else if !missing.is_empty() {
             alarms.push(Alarm::Missing { zones: missing.clone() });
         }
+        if self.evidence.fan_stands {
+            alarms.push(Alarm::Fan);
+        }
         for (counter, per_second) in over_currents {
             let per_hour = per_second * 3600.0;
             if per_hour >= self.settings.over_currents_per_hour {
