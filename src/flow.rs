@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod plan;
 pub mod pool;
 pub mod publish;
+mod receipt;
 pub mod retry;
 pub mod review;
 pub mod statistics;
@@ -41,6 +42,7 @@ use crate::value::Value;
 pub use asker::Asker;
 pub use image::{Image, PixelFormat};
 use plan::Plan;
+pub use receipt::Receipt;
 
 /// Bounds of the queues on the road, each with its reason.
 pub mod bound {
@@ -359,8 +361,9 @@ pub enum Admitted {
 
 /// The door of the road: asked once for each part before any model sees it.
 pub trait Admission: Send + Sync {
-    /// Asks whether `part`, whose trigger or earliest picture was at `captured`, may enter; a `triggered` part is journalled as open before the answer comes.
-    fn admit(&self, part: PartId, captured: Monotonic, triggered: bool) -> BoxFuture<'_, Admitted>;
+    /// Asks whether `part`, whose trigger or earliest picture was at `captured`, may enter; one that was triggered has a `receipt`
+    /// and is journalled as open before the answer comes.
+    fn admit(&self, part: PartId, captured: Monotonic, receipt: Option<Receipt>) -> BoxFuture<'_, Admitted>;
 
     /// Tells of a part that goes by unseen: its trigger was refused before the door was asked.
     fn goes_by(&self, part: &PartId, captured: Monotonic);

@@ -3,8 +3,8 @@
 //!
 //! Each output stands on a thread of its own ([`drive`]) and keeps the moment of each part by its own clock ([`schedule`]): it
 //! waits for no disk, no broker and no other output. What it is told comes through a bounded queue: parts as they are let in,
-//! verdicts as they are reached. A part without a verdict at its moment is treated as `none`, which ejects by default; so is
-//! one whose trigger was refused. Promises: nothing is lost silently: what could not be done as wished is counted, logged and,
+//! verdicts as they are reached. A part without a verdict at its moment is treated as `none`, which ejects by default, and
+//! whoever sent its trigger is told that it was missed; so is treated one whose trigger was refused. Promises: nothing is lost silently: what could not be done as wished is counted, logged and,
 //! as long as a line cannot be driven, told in the status.
 
 pub mod drive;
@@ -22,8 +22,8 @@ use tokio::sync::mpsc;
 
 use crate::clock::Monotonic;
 use crate::config::{self, LineAt};
-use crate::flow::PartId;
 use crate::flow::verdict::Decision;
+use crate::flow::{PartId, Receipt};
 use crate::gpio::Driven;
 use crate::modbus::Server;
 use crate::name::Name;
@@ -61,8 +61,8 @@ impl Line for Driven {
 /// What an output is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
-    /// A part was captured then and is on its way.
-    Expect(PartId, Monotonic),
+    /// A part was captured then and is on its way; with the receipt of its trigger.
+    Expect(PartId, Monotonic, Option<Receipt>),
     /// A part was captured then, is on its way, and will have no verdict: it was turned away.
     GoesBy(PartId, Monotonic),
     /// A part has its verdict.
@@ -126,9 +126,9 @@ impl Outputs {
         Ok(())
     }
 
-    /// A part was captured then, its moment comes, and a verdict is owed.
-    pub fn expect(&self, part: &PartId, captured: Monotonic) {
-        self.say(|| Word::Expect(part.clone(), captured));
+    /// A part was captured then, its moment comes, and a verdict is owed: also to whoever sent the trigger of this `receipt`.
+    pub fn expect(&self, part: &PartId, captured: Monotonic, receipt: Option<&Receipt>) {
+        self.say(|| Word::Expect(part.clone(), captured, receipt.cloned()));
     }
 
     /// A part that was captured then is on its way and will have no verdict.

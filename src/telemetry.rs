@@ -92,7 +92,7 @@ pub enum Event {
     GovernorAlarm,
     /// A sensor's line bounced: an edge came too soon after the one before it and triggers nothing.
     TriggerBounced,
-    /// Edges of a sensor's line were lost in the kernel: as many triggers were missed.
+    /// A trigger was missed: its edge was lost in the kernel, no frame came for it, or no verdict in time for an output.
     TriggerMissed,
     /// An output gave a pulse for a part.
     OutputPulsed,

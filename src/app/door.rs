@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use super::settle::Desk;
 use crate::clock::Monotonic;
-use crate::flow::{Admission, Admitted, PartId};
+use crate::flow::{Admission, Admitted, PartId, Receipt};
 
 /// The door. A part that is turned away goes by the outputs all the same, without a verdict.
 pub(super) struct Door {
@@ -15,11 +15,11 @@ pub(super) struct Door {
 }
 
 impl Admission for Door {
-    fn admit(&self, part: PartId, captured: Monotonic, triggered: bool) -> BoxFuture<'_, Admitted> {
+    fn admit(&self, part: PartId, captured: Monotonic, receipt: Option<Receipt>) -> BoxFuture<'_, Admitted> {
         let admit = async move {
-            let admitted = self.desk.journal.admit(part.as_str(), triggered).await;
+            let admitted = self.desk.journal.admit(part.as_str(), receipt.is_some()).await;
             match admitted {
-                Admitted::Accepted => self.desk.outputs.expect(&part, captured),
+                Admitted::Accepted => self.desk.outputs.expect(&part, captured, receipt.as_ref()),
                 Admitted::Refused { .. } => self.desk.outputs.goes_by(&part, captured),
                 // It has been looked after when it came first.
                 Admitted::Duplicate => {}

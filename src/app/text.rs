@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{SensorSource, Settings};
-use crate::flow::acquire::open_sensor;
-use crate::flow::publish::wire::{self, Address};
+use crate::flow::acquire::{Letter, open_sensor};
+use crate::flow::publish::wire::{self, Address, Answer, Message};
 use crate::flow::retry::Retry;
-use crate::flow::{Reading, bound};
+use crate::flow::{Asker, Reading, bound};
 use crate::name::Name;
 use crate::telemetry::Telemetry;
 
@@ -31,8 +31,8 @@ impl Text {
         let (mut listening, mut topics) = (BTreeMap::new(), Vec::new());
         for (name, sensor) in &settings.sensors {
             let messages = if let SensorSource::Mqtt(topic) = &sensor.source {
-                let (payloads, messages) = mpsc::channel(bound::READINGS);
-                topics.push((topic.clone(), payloads));
+                let (letters, messages) = mpsc::channel(bound::READINGS);
+                topics.push((topic.clone(), letters));
                 Some(messages)
             } else {
                 None
@@ -61,23 +61,38 @@ impl Text {
     }
 }
 
-/// Hands each message to every sensor whose topic filter it matches, until `stop`.
-async fn subscribe(address: Address, sensors: Vec<(String, mpsc::Sender<Vec<u8>>)>, stop: CancellationToken) {
+/// Hands each message to every sensor whose topic filter it matches, with a way back where it names one, until `stop`.
+async fn subscribe(address: Address, sensors: Vec<(String, mpsc::Sender<Letter>)>, stop: CancellationToken) {
     let filters: BTreeSet<&String> = sensors.iter().map(|(filter, _)| filter).collect();
     let filters: Vec<String> = filters.into_iter().cloned().collect();
-    let (out, mut messages) = mpsc::channel::<(String, Vec<u8>)>(bound::READINGS);
+    let (out, mut messages) = mpsc::channel::<Message>(bound::READINGS);
+    let (say, mut answers) = mpsc::channel(bound::READINGS);
     let hand_over = async {
-        while let Some((topic, payload)) = messages.recv().await {
+        while let Some(Message { topic, payload, response_topic, correlation, .. }) = messages.recv().await {
+            let asker = response_topic.map(|topic| correspondent(topic, correlation, say.clone()));
             for (_, sensor) in sensors.iter().filter(|(filter, _)| matches(filter, &topic)) {
                 // A sensor that has ended no longer listens; the others do.
-                let _ = sensor.send(payload.clone()).await;
+                let _ = sensor.send(Letter { payload: payload.clone(), asker: asker.clone() }).await;
             }
         }
     };
     tokio::select! {
-        () = wire::listen(&address, &filters, &out, Retry::default(), &stop) => {}
+        () = wire::listen(&address, &filters, (&out, &mut answers), Retry::default(), &stop) => {}
         () = hand_over => {}
     }
+}
+
+/// Who sent a message that names a topic for answers. Nobody can be hung up on here: more words than it may be owed are lost.
+fn correspondent(topic: String, correlation: Option<Vec<u8>>, say: mpsc::Sender<Answer>) -> Asker {
+    let (asker, mut words) = Asker::new(CancellationToken::new());
+    tokio::spawn(async move {
+        while let Some(line) = words.recv().await {
+            if say.send(Answer { topic: topic.clone(), correlation: correlation.clone(), line }).await.is_err() {
+                return;
+            }
+        }
+    });
+    asker
 }
 
 /// Whether a topic matches a filter: `+` is any one level, `#` the level it stands on and all below, neither begins a

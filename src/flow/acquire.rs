@@ -14,7 +14,7 @@ pub mod v4l;
 pub mod video;
 
 pub use camera::{CameraTask, spawn_camera};
-pub use sensor::{SensorTask, open_sensor};
+pub use sensor::{Letter, SensorTask, open_sensor};
 
 use std::fmt;
 

@@ -26,7 +26,7 @@ use crate::config;
 use crate::flow::frames::FrameSource;
 use crate::flow::plan::choice::{looks_at_pixels, route};
 use crate::flow::plan::terms::{InForce, Terms};
-use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Trigger, bound};
+use crate::flow::{Admission, Admitted, Frame, Note, Part, PartId, Reading, Receipt, Trigger, bound};
 use crate::name::Name;
 use crate::pulse::Beat;
 use crate::telemetry::{Event, Telemetry};
@@ -92,7 +92,8 @@ pub async fn run(
     let Inlets { frames, mut readings, triggers } = inlets;
     let joiner = Joiner::new(settings.join, settings.cameras, settings.sensors);
     let (clock, recipe_key, beat) = (Timers::start(), settings.recipe_key, telemetry.pulse().listen("dispatch"));
-    let mut desk = Desk { joiner, clock, recipe_key, terms, door, telemetry, out, triggers, beat };
+    let promised = BTreeMap::new();
+    let mut desk = Desk { joiner, clock, recipe_key, terms, door, telemetry, out, triggers, promised, beat };
     let mut cameras = Cameras::new(frames);
     let mut listening = true;
     while desk.take_held(&mut cameras).await && (cameras.any_left() || desk.joiner.has_open()) {
@@ -138,6 +139,8 @@ struct Desk {
     telemetry: Telemetry,
     out: mpsc::Sender<Part>,
     triggers: BTreeMap<Name, Vec<(Name, mpsc::Sender<Trigger>)>>,
+    /// For each open part that was triggered, its receipt and the cameras that had room for its trigger.
+    promised: BTreeMap<PartId, (Receipt, BTreeSet<Name>)>,
     beat: Beat,
 }
 
@@ -221,10 +224,14 @@ impl Desk {
             return true;
         }
         let (mut places, mut awaited, mut without) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let mut promised = BTreeSet::new();
         for (camera, queue) in self.triggers.get(&reading.sensor).into_iter().flatten() {
             awaited.insert(camera.clone());
             match queue.clone().try_reserve_owned() {
-                Ok(place) => places.push(place),
+                Ok(place) => {
+                    places.push(place);
+                    promised.insert(camera.clone());
+                }
                 Err(error) => {
                     let why = overrun(&error);
                     self.telemetry.tell(Event::TriggerOverrun, format_args!("camera {camera}, part {part}: {why}"));
@@ -239,14 +246,16 @@ impl Desk {
             answer(format_args!("overrun {part}: {without}"));
             return true;
         }
-        if let Err(turned_away) = self.admit(&part, at, true).await {
+        let receipt = Receipt::new(part.clone(), asker.clone(), self.telemetry.clone());
+        if let Err(turned_away) = self.admit(&part, at, Some(receipt.clone())).await {
             answer(format_args!("{turned_away}"));
             return true;
         }
         let lacks = if without.is_empty() { "" } else { ", without " };
-        answer(format_args!("accepted {part}{lacks}{without}"));
-        // Its connection does not wait for the road.
+        receipt.accept(format_args!("{lacks}{without}"));
+        // Its connection waits for the pictures, not for the road.
         drop(asker);
+        self.promised.insert(part.clone(), (receipt, promised));
         for place in places {
             place.send(Trigger { part: Some(part.clone()), at });
         }
@@ -256,9 +265,9 @@ impl Desk {
     }
 
     /// Asks the door; what it turns away is counted, and given as whoever sent a trigger is told it.
-    async fn admit(&self, part: &PartId, captured: Monotonic, triggered: bool) -> Result<(), String> {
+    async fn admit(&self, part: &PartId, captured: Monotonic, receipt: Option<Receipt>) -> Result<(), String> {
         let asked = self.beat.excused();
-        let admitted = self.door.admit(part.clone(), captured, triggered).await;
+        let admitted = self.door.admit(part.clone(), captured, receipt).await;
         drop(asked);
         match admitted {
             Admitted::Accepted => Ok(()),
@@ -273,13 +282,26 @@ impl Desk {
         }
     }
 
+    /// Tells whoever sent the trigger of a part that was closed where a camera that had room for it gave no frame.
+    fn tell_missed(&mut self, joined: &Joined) {
+        let Some((receipt, promised)) = self.promised.remove(&joined.id) else { return };
+        let came = |camera: &Name| joined.frames.iter().any(|frame| frame.camera == *camera);
+        let missing: Vec<&str> = promised.iter().filter(|camera| !came(camera)).map(Name::as_str).collect();
+        if !missing.is_empty() {
+            receipt.miss(format_args!("no frame of camera {} came", missing.join(", ")));
+        }
+    }
+
     /// Sends closed parts on, however long the road takes to have room for them.
     async fn send(&mut self, joined: Vec<Joined>) -> bool {
         for (event, detail) in self.joiner.take_told() {
             self.telemetry.tell(event, format_args!("{detail}"));
         }
+        for joined in &joined {
+            self.tell_missed(joined);
+        }
         for joined in joined {
-            if !joined.triggered && self.admit(&joined.id, joined.captured, false).await.is_err() {
+            if !joined.triggered && self.admit(&joined.id, joined.captured, None).await.is_err() {
                 continue;
             }
             self.telemetry.tell(Event::PartJoined, format_args!("part {}: {} frames", joined.id, joined.frames.len()));

@@ -4,6 +4,7 @@
 //! it holds. A line that cannot be driven is tried again ten times a second for as long as it should be in another state, and a
 //! line whose state is not known is set anew; what was missed meanwhile is told, not made up for.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::schedule::{Schedule, Told};
 use super::{AGAIN, Line, Troubles, Word};
 use crate::clock::{Monotonic, Timers, milliseconds};
 use crate::config;
+use crate::flow::{PartId, Receipt};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 
@@ -44,6 +46,8 @@ pub struct Driver {
     again: Option<Monotonic>,
     /// Whether a heartbeat that stopped was told of.
     stopped: bool,
+    /// The receipts of the parts whose moment is to come.
+    receipts: BTreeMap<PartId, Receipt>,
     fine: Duration,
 }
 
@@ -64,7 +68,8 @@ impl Driver {
             config::Work::Pulse(rule) => Work::Pulses(Schedule::new(rule)),
             config::Work::Heartbeat { half, stall } => Work::Heart(Heart::new(half, stall, clock.now())),
         };
-        Self { name, work, line, telemetry, troubles, clock, is: None, again: None, stopped: false, fine }
+        let (is, again, receipts) = (None, None, BTreeMap::new());
+        Self { name, work, line, telemetry, troubles, clock, is, again, stopped: false, receipts, fine }
     }
 
     /// Runs until nobody speaks any more and the last part has gone by; then the line is off.
@@ -131,12 +136,14 @@ impl Driver {
     fn hear(&mut self, word: Word) {
         let now = self.clock.now();
         match (&mut self.work, word) {
-            (Work::Pulses(schedule), Word::Expect(part, captured) | Word::GoesBy(part, captured)) => {
+            (Work::Pulses(schedule), Word::Expect(part, captured, receipt)) => {
+                self.receipts.extend(receipt.map(|receipt| (part.clone(), receipt)));
                 schedule.expect(part, captured);
             }
+            (Work::Pulses(schedule), Word::GoesBy(part, captured)) => schedule.expect(part, captured),
             (Work::Pulses(schedule), Word::Verdict(part, decision)) => schedule.verdict(&part, decision, now),
             (Work::Pulses(_), Word::Alive) => {}
-            (Work::Heart(heart), Word::Expect(part, _)) => heart.expect(part, now),
+            (Work::Heart(heart), Word::Expect(part, ..)) => heart.expect(part, now),
             (Work::Heart(heart), Word::Verdict(part, _)) => heart.verdict(&part, now),
             (Work::Heart(heart), Word::Alive | Word::GoesBy(..)) => heart.spoke(now),
         }
@@ -150,7 +157,13 @@ impl Driver {
                 let on = schedule.tick(now);
                 for told in schedule.take_told() {
                     tell(&self.telemetry, &self.name, &told);
+                    if let Told::Unanswered(part) = &told
+                        && let Some(receipt) = self.receipts.get(part)
+                    {
+                        receipt.miss(format_args!("no verdict in time for output {}", self.name));
+                    }
                 }
+                self.receipts.retain(|part, _| schedule.awaits(part));
                 on
             }
             Work::Heart(heart) => {

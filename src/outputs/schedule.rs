@@ -131,6 +131,12 @@ impl Schedule {
         self.tickets.values().map(|ticket| ticket.due).chain(edges.flatten()).min()
     }
 
+    /// Whether this part's moment is still to come.
+    #[must_use]
+    pub fn awaits(&self, part: &PartId) -> bool {
+        self.tickets.contains_key(part)
+    }
+
     /// Whether no part is on its way and no pulse to come.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -28,7 +28,7 @@ use uuid::Uuid;
 use crate::clock::Monotonic;
 use crate::config;
 use crate::flow::publish::{Feed, Row};
-use crate::flow::{Admission, Admitted, PartId, bound};
+use crate::flow::{Admission, Admitted, PartId, Receipt, bound};
 use crate::name::Name;
 use fresh::Fresh;
 use labels::{NewLabel, Taken};
@@ -336,8 +336,8 @@ impl Journal {
 }
 
 impl Admission for Journal {
-    fn admit(&self, part: PartId, _captured: Monotonic, triggered: bool) -> BoxFuture<'_, Admitted> {
-        async move { Self::admit(self, part.as_str(), triggered).await }.boxed()
+    fn admit(&self, part: PartId, _captured: Monotonic, receipt: Option<Receipt>) -> BoxFuture<'_, Admitted> {
+        async move { Self::admit(self, part.as_str(), receipt.is_some()).await }.boxed()
     }
 
     /// Nothing is written of a part that was not let in.

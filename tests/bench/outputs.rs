@@ -44,7 +44,7 @@ fn main() {
     let mut captured = Vec::new();
     for part in 0..PARTS {
         let (part, now) = (PartId::new(&part.to_string()).unwrap(), Monotonic::now());
-        outputs.expect(&part, now);
+        outputs.expect(&part, now, None);
         outputs.verdict(&part, Decision::Reject);
         captured.push(now);
         std::thread::sleep(APART);

@@ -12,7 +12,7 @@ use crate::fit::Place;
 use crate::reload::{endless, replayed, text};
 use crate::support::daemon::{Daemon, Line};
 use crate::support::modbus::Server;
-use crate::support::mosquitto::{Mosquitto, Subscriber, ask_with};
+use crate::support::mosquitto::{Mosquitto, Subscriber, ask_with, publish_lines};
 
 /// Two recipes with a route each: parts of `mono` are judged by model one, those of `second` by model two.
 fn configure(place: &Place, second: &str, rest: &str) {
@@ -68,12 +68,16 @@ fn a_command_changes_over_for_the_parts_captured_from_then_on_and_what_nobody_kn
     assert_eq!(change_over(&broker, "poly"), (true, "parts are made by recipe poly already; warm for it: two".into()));
     daemon.wait_for_more("part_judged", 30);
     born(2);
+    // All at once: none waits for the answer to the one before.
+    let tri = ["tri"; 8].join("\n");
+    publish_lines(broker.port, "kenpin/v1/line-1/command/recipe", &tri);
+    told.wait("kenpin.reply/1", "an answer to each", |all| all.len() == 8);
     assert!(change_over(&broker, "mono").0);
     daemon.wait_for_more("part_judged", 60);
     told.wait("kenpin.status/1", "the refusal gone from the status", |all| {
         all.last().is_some_and(|status| status.get("recipe_refused").is_none() && status["recipe"] == "mono")
     });
-    assert_eq!((daemon.count("event=recipe_changed"), daemon.count("event=recipe_refused")), (2, 1));
+    assert_eq!((daemon.count("event=recipe_changed"), daemon.count("event=recipe_refused")), (2, 9));
     assert!(daemon.terminate().success());
 
     let verdicts = captured(&place, "default");
@@ -171,6 +175,7 @@ fn a_recipe_whose_model_is_stopped_is_refused_and_a_reload_without_the_recipe_in
         1,
     );
     assert!(change_over(&broker, "mono").0);
+    daemon.wait_for_more("part_judged", 60);
     daemon.hang_up();
     daemon.wait_for("plan_reloaded", 2);
     assert!(change_over(&broker, "quad").0, "what came with the reload is known");

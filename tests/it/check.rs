@@ -195,7 +195,7 @@ broken_configs! {
     socket_with_too_long_a_path: "kind = \"tcp-listen\"\naddress = \"127.0.0.1:5005\"" =>
         "kind = \"unix-listen\"\npath = \"/run/kenpin/of-a-name-that-is-longer/than-the-kernel-has-room-for/in-the-address-of-a-socket-which-is-108-bytes\"";
     acknowledging_what_triggers_nothing: "[models.teacher]" =>
-        "[sensors.lot]\nkind = \"mqtt\"\ntopic = \"lot\"\nacknowledge = true\n\n[models.teacher]";
+        "[sensors.lot]\nkind = \"stdin\"\nacknowledge = true\n\n[models.teacher]";
     register_of_recipes_that_there_are_not: "recipe = \"elpv-cells\"" =>
         "recipe = \"elpv-cells\"\n\n[changeover]\naddress = \"plc\"\nregister = 1\nacknowledge = 1\nrecipes = [{ number = 1, recipe = \"elpv-cell\" }, { number = 0, recipe = \"elpv-cells\" }]";
     register_of_recipes_with_shared_numbers: "recipe = \"elpv-cells\"" =>

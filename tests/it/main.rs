@@ -24,6 +24,7 @@ mod house;
 mod import;
 mod journal;
 mod label;
+mod missed;
 mod mqtt;
 mod notify;
 mod outputs;

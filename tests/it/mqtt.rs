@@ -9,7 +9,7 @@ use kenpin::flow::publish::message::{
     self, BIRTH, BirthMessage, COUNTERS, Health, Origin, STATUS, Stamp, Topics, VERDICT, compose_interrupted,
 };
 use kenpin::flow::publish::outbox::{Handed, Link, Publication};
-use kenpin::flow::publish::wire::{self, Address, Connection};
+use kenpin::flow::publish::wire::{self, Address, Answer, Connection};
 use kenpin::flow::publish::{Publisher, run};
 use kenpin::flow::retry::Retry;
 use kenpin::name::Name;
@@ -238,17 +238,31 @@ async fn sensor_topics_are_heard_over_an_outage() {
     let mut broker = Mosquitto::start();
     publish_retained(broker.port, "line/type", "part=1 type=mono");
     let (out, mut lines) = mpsc::channel(4);
+    let (say, mut answers) = mpsc::channel(4);
     let (at, stop) = (address(&broker.address()), CancellationToken::new());
     let listening = tokio::spawn({
         let stop = stop.clone();
-        async move { wire::listen(&at, &["line/+".into()], &out, SOON, &stop).await }
+        async move { wire::listen(&at, &["line/+".into()], (&out, &mut answers), SOON, &stop).await }
     });
-    let heard = ("line/type".to_owned(), b"part=1 type=mono".to_vec());
-    assert_eq!(tokio::time::timeout(DEADLINE, lines.recv()).await.unwrap().unwrap(), heard);
+    let told = tokio::task::block_in_place(|| Subscriber::connect(broker.port, "answers/1"));
+    let mut heard = async || {
+        let message = tokio::time::timeout(DEADLINE, lines.recv()).await.unwrap().unwrap();
+        assert_eq!((message.topic.as_str(), &*message.payload), ("line/type", &b"part=1 type=mono"[..]));
+    };
+    let answer = |line: &str| Answer { topic: "answers/1".into(), correlation: None, line: line.into() };
+    heard().await;
     broker.stop();
+    // It waits for the next connection.
+    say.send(answer("accepted 1")).await.unwrap();
     broker.restart();
     // The retained message comes again with the new subscription.
-    assert_eq!(tokio::time::timeout(DEADLINE, lines.recv()).await.unwrap().unwrap(), heard);
+    heard().await;
+    // More than the broker is told of at once.
+    for part in 2..=100 {
+        say.send(answer(&format!("accepted {part}"))).await.unwrap();
+    }
+    let told = tokio::task::block_in_place(|| told.lines(&["accepted"], 100));
+    assert_eq!(told, (1..=100).map(|part| format!("accepted {part}")).collect::<Vec<_>>());
     stop.cancel();
     tokio::time::timeout(DEADLINE, listening).await.unwrap().unwrap();
 }

@@ -52,7 +52,7 @@ fn sensor(told: &file::Sensor, source: SensorSource) -> Sensor {
     }
 }
 
-/// Only what triggers is acknowledged, and only over a connection.
+/// Only what triggers is acknowledged, and only where there is a way back.
 fn acknowledges(told: &file::Sensor, table: &Path, file: &file::File, name: &Name, findings: &mut Findings<'_>) {
     let triggers = |camera: &file::Camera| camera.trigger_sensor.as_ref() == Some(name);
     if told.acknowledge && !file.cameras.iter().flatten().any(|(_, camera)| triggers(camera)) {
@@ -129,7 +129,11 @@ fn own_keys(kind: SensorKind, table: &Path, findings: &mut Findings<'_>) {
     }
     let text = ["format", "part_key", "time_key", "max_line_bytes"].map(|key| (key, LINES, !gpio));
     let edges = ["edge", "debounce_ms"].map(|key| (key, GPIO, gpio));
-    let talks = [("acknowledge", "the tcp kinds and `kind = \"unix-listen\"`", tcp || unix)];
+    let talks = [(
+        "acknowledge",
+        "the tcp kinds, `kind = \"unix-listen\"` and `kind = \"mqtt\"`",
+        tcp || unix || kind == SensorKind::Mqtt,
+    )];
     for (key, owner, own) in text.into_iter().chain(edges).chain(talks) {
         if !own {
             stray(findings, table, key, &chosen, owner);

@@ -52,8 +52,9 @@ pub struct Sensor {
     /// Whether a part waits for its reading.
     #[serde(default = "default::yes")]
     pub expected: bool,
-    /// The kinds with a connection: whether whoever sends a trigger is told, in a line, what becomes of it: `accepted PART`,
-    /// `overrun PART: WHY`, `duplicate PART`, `refused PART: WHY` or `garbled: WHY`.
+    /// The kinds with a way back (a connection, or the response topic of an MQTT 5 message): whether whoever sends a trigger is
+    /// told, in a line, what becomes of it: `accepted PART`, and later `missed PART: WHY` where no frame came or no verdict in
+    /// time; or `overrun PART: WHY`, `duplicate PART`, `refused PART: WHY` or `garbled: WHY`.
     #[serde(default)]
     pub acknowledge: bool,
 }

@@ -30,6 +30,15 @@ use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 use framing::{BoundedLines, BrokenLine};
 
+/// A message for a sensor: one line, and who is told what becomes of it.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// The line.
+    pub payload: Vec<u8>,
+    /// Who sent it, where the message names a topic for answers.
+    pub asker: Option<Asker>,
+}
+
 /// A sensor at work.
 #[derive(Debug)]
 pub struct SensorTask {
@@ -40,14 +49,14 @@ pub struct SensorTask {
 }
 
 /// Opens the sensor `name` and sends its readings to `out`. When it returns, a listener is bound and a file is open.
-/// `messages` are the payloads of an MQTT sensor's topic, one line each; other sensors take none.
+/// `messages` are those of an MQTT sensor's topic; other sensors take none.
 ///
 /// # Errors
 /// [`DeviceError::Failed`] when the source cannot be opened, or an MQTT sensor has no messages to read.
 pub async fn open_sensor(
     name: Name,
     settings: &Sensor,
-    messages: Option<mpsc::Receiver<Vec<u8>>>,
+    messages: Option<mpsc::Receiver<Letter>>,
     telemetry: Telemetry,
     out: mpsc::Sender<Reading>,
     stop: CancellationToken,
@@ -164,10 +173,15 @@ impl Ear {
         }
     }
 
-    async fn follow_messages(&self, mut messages: mpsc::Receiver<Vec<u8>>) {
-        while let Some(Some(message)) = self.stop.run_until_cancelled(messages.recv()).await {
-            let line = framing::whole_message(message, self.settings.max_line_bytes);
-            if !self.hear(line).await {
+    /// Hears every message and, where its sender wants to know, tells it what becomes of its trigger.
+    async fn follow_messages(mut self, mut messages: mpsc::Receiver<Letter>) {
+        while let Some(Some(Letter { payload, asker })) = self.stop.run_until_cancelled(messages.recv()).await {
+            let line = framing::whole_message(payload, self.settings.max_line_bytes);
+            self.asker = asker.filter(|_| self.settings.acknowledge);
+            let more = self.hear(line).await;
+            // Else it would be owed a word until the next message comes.
+            self.asker = None;
+            if !more {
                 return;
             }
         }

@@ -1,5 +1,7 @@
 //! The stage as it runs, with a door, cameras and a road that are held by hand. Time is tokio's paused clock.
 
+mod missed;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -28,8 +30,8 @@ impl Admission for Door {
         self.unseen.lock().unwrap().push(part.to_string());
     }
 
-    fn admit(&self, part: PartId, _captured: Monotonic, triggered: bool) -> BoxFuture<'_, Admitted> {
-        self.asked.lock().unwrap().push((part.to_string(), triggered));
+    fn admit(&self, part: PartId, _captured: Monotonic, receipt: Option<Receipt>) -> BoxFuture<'_, Admitted> {
+        self.asked.lock().unwrap().push((part.to_string(), receipt.is_some()));
         let answer = self.answers.get(part.as_str()).cloned().unwrap_or(Admitted::Accepted);
         Box::pin(std::future::ready(answer))
     }
@@ -342,6 +344,9 @@ async fn whoever_triggers_is_told_what_becomes_of_it() {
         assert_eq!(answer, wanted);
     }
     drop(asker);
+    for _ in 0..3 {
+        assert!(words.recv().await.unwrap().starts_with("missed "), "no camera gave a frame");
+    }
     assert_eq!(words.recv().await, None, "a part on its way holds nobody's connection");
 }
 

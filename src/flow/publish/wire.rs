@@ -27,7 +27,7 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use subscription::{Message, Subscription, listen};
+pub use subscription::{Answer, Message, Subscription, listen};
 
 use super::outbox::{Acknowledgement, Handed, Link, Publication};
 use crate::config::{Broker, Mqtt};
@@ -45,6 +45,9 @@ const MAX_PACKET: u32 = 128 * 1024;
 
 /// MQTT 5.
 const VERSION: u8 = 5;
+
+/// The content type of a message of ours.
+const JSON: &str = "application/json";
 
 /// Where a broker is, and who we are there.
 #[derive(Debug, Clone)]
@@ -103,7 +106,7 @@ pub struct Connection {
     writer: Arc<Mutex<OwnedWriteHalf>>,
     answers: mpsc::Receiver<Acknowledgement>,
     messages: mpsc::Receiver<PublishPacket>,
-    /// Messages that came before the subscription was confirmed; at most our receive maximum at `QoS` 1.
+    /// Messages that came while the broker's word on something else was waited for.
     early: VecDeque<PublishPacket>,
     life: Life,
     last_packet: u16,
@@ -238,7 +241,7 @@ impl Link for Connection {
     }
 
     async fn send(&mut self, publication: Publication) -> Result<Handed, String> {
-        self.publish(publication, None).await
+        self.publish(publication, JSON, None).await
     }
 
     async fn acknowledged(&mut self) -> Result<Acknowledgement, String> {
@@ -247,8 +250,13 @@ impl Link for Connection {
 }
 
 impl Connection {
-    /// Sends, with what a question gave for its answer to be known by.
-    async fn publish(&mut self, publication: Publication, correlation: Option<Vec<u8>>) -> Result<Handed, String> {
+    /// Sends a text of this content `kind`, with what a question gave for its answer to be known by.
+    async fn publish(
+        &mut self,
+        publication: Publication,
+        kind: &str,
+        correlation: Option<Vec<u8>>,
+    ) -> Result<Handed, String> {
         self.last_packet = self.last_packet.checked_add(1).unwrap_or(1);
         let Publication { topic, body, retain } = publication;
         // The fixed header takes at most five bytes.
@@ -256,7 +264,7 @@ impl Connection {
             .with_packet_id(self.last_packet)
             .with_retain(retain)
             .with_payload_format_indicator(true)
-            .with_content_type("application/json".into());
+            .with_content_type(kind.into());
         if let Some(correlation) = correlation {
             packet = packet.with_correlation_data(correlation);
         }

@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::config::{Answer, Pulse};
-use crate::flow::PartId;
 use crate::flow::fakes::{id, name};
 use crate::flow::verdict::Decision;
+use crate::flow::{Asker, PartId, Receipt};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -66,7 +66,7 @@ impl Bench {
 
     /// A part is captured now.
     async fn capture(&self, part: &str) -> PartId {
-        self.say(Word::Expect(id(part), self.clock.now())).await;
+        self.say(Word::Expect(id(part), self.clock.now(), None)).await;
         id(part)
     }
 
@@ -131,6 +131,32 @@ async fn a_late_verdict_and_too_many_parts_are_counted() {
     assert_eq!(bench.counts(events), [1, 1, 1, 0]);
     let switched = bench.end().await;
     assert_eq!(switched[3..], [(850, true), (870, false)], "who is on the way is seen to the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_sent_the_trigger_is_told_of_a_verdict_that_was_not_there_in_time_and_of_no_other() {
+    let bench = Bench::new(ejector(2));
+    let (asker, mut words) = Asker::new(tokio_util::sync::CancellationToken::new());
+    for part in ["good", "late", "too many"] {
+        let receipt = Receipt::new(id(part), Some(asker.clone()), bench.telemetry.clone());
+        receipt.accept(format_args!(""));
+        bench.say(Word::Expect(id(part), bench.clock.now(), Some(receipt))).await;
+    }
+    drop(asker);
+    bench.say(Word::Verdict(id("good"), Decision::Pass)).await;
+    tokio::time::sleep(MS * 401).await;
+    bench.say(Word::Verdict(id("late"), Decision::Pass)).await;
+    tokio::time::sleep(MS).await;
+    let mut told = Vec::new();
+    while let Some(word) = words.recv().await {
+        told.push(word);
+    }
+    let wanted = ["accepted good", "accepted late", "accepted too many"];
+    assert_eq!(told[..3], wanted);
+    assert_eq!(told[3..], ["missed late: no verdict in time for output ejector"], "and nobody owes a word any more");
+    let events = [Event::TriggerMissed, Event::OutputUnanswered, Event::OutputLate, Event::OutputOverrun];
+    assert_eq!(bench.counts(events), [1, 1, 1, 1]);
+    bench.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //!
 //! Nothing here sleeps: each wait is for a line that the program prints, up to [`DEADLINE`].
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -195,6 +195,18 @@ impl Subscriber {
     }
 }
 
+impl Subscriber {
+    /// Waits for `count` lines of text that begin with one of these words, and returns them.
+    #[track_caller]
+    pub(crate) fn lines(&self, words: &[&str], count: usize) -> Vec<String> {
+        let ours = |line: &&String| words.iter().any(|word| line.starts_with(word));
+        self.lines.wait("lines of text", |lines| {
+            let told: Vec<String> = lines.iter().filter(ours).cloned().collect();
+            (told.len() >= count).then_some(told)
+        })
+    }
+}
+
 impl Drop for Subscriber {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -210,6 +222,16 @@ pub(crate) fn publish_retained(port: u16, topic: &str, text: &str) {
     assert!(spawn(&mut publisher).wait().unwrap().success(), "mosquitto_pub failed");
 }
 
+/// Publishes each line as a message of its own, without waiting for anything in between.
+#[track_caller]
+pub(crate) fn publish_lines(port: u16, topic: &str, lines: &str) {
+    let mut publisher = Command::new("mosquitto_pub");
+    publisher.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", topic, "-l"]).stdin(Stdio::piped());
+    let mut publisher = spawn(&mut publisher);
+    publisher.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    assert!(publisher.wait().unwrap().success(), "mosquitto_pub failed");
+}
+
 /// Publishes a question with this correlation data, and gives the correlation data of the answer with the answer.
 #[track_caller]
 pub(crate) fn ask(port: u16, topic: &str, correlation: &str) -> (String, Value) {
@@ -219,6 +241,13 @@ pub(crate) fn ask(port: u16, topic: &str, correlation: &str) -> (String, Value) 
 /// The same with a payload.
 #[track_caller]
 pub(crate) fn ask_with(port: u16, topic: &str, correlation: &str, payload: Option<&str>) -> (String, Value) {
+    let (data, answer) = ask_text(port, topic, correlation, payload);
+    (data, serde_json::from_str(&answer).unwrap())
+}
+
+/// The same, where the answer is a line of text.
+#[track_caller]
+pub(crate) fn ask_text(port: u16, topic: &str, correlation: &str, payload: Option<&str>) -> (String, String) {
     let mut asking = Command::new("mosquitto_rr");
     asking.args(["-V", "5", "-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic, "-e", "answers/1"]);
     match payload {
@@ -230,5 +259,5 @@ pub(crate) fn ask_with(port: u16, topic: &str, correlation: &str, payload: Optio
     let output = asking.output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     let (data, answer) = told.trim().split_once(' ').unwrap_or_else(|| panic!("no answer on {topic}: {told:?}"));
-    (data.to_owned(), serde_json::from_str(answer).unwrap())
+    (data.to_owned(), answer.to_owned())
 }

@@ -32,7 +32,7 @@ impl Bench {
     async fn open(
         &self,
         source: SensorSource,
-        messages: Option<mpsc::Receiver<Vec<u8>>>,
+        messages: Option<mpsc::Receiver<Letter>>,
     ) -> Result<SensorTask, DeviceError> {
         let name = Name::new("scale").unwrap();
         open_sensor(name, &settings(source), messages, self.telemetry.clone(), self.out.clone(), self.stop.clone())
@@ -121,13 +121,37 @@ async fn messages_are_lines() {
     assert_eq!(error, "sensor scale: nobody subscribes to the topic cell/type");
     let task = bench.open(topic, Some(messages)).await.unwrap();
     for message in [&b"part=a\n"[..], b"\xff", b"part=a much too long line", b"part=b"] {
-        feed.send(message.to_vec()).await.unwrap();
+        feed.send(Letter { payload: message.to_vec(), asker: None }).await.unwrap();
     }
     drop(feed);
     assert_eq!([bench.part().await, bench.part().await], ["a", "b"]);
     task.handle.await.unwrap();
     assert_eq!(bench.telemetry.count(Event::ReadingGarbled), 1);
     assert_eq!(bench.telemetry.count(Event::ReadingTooLong), 1);
+}
+
+#[tokio::test]
+async fn who_sent_a_message_is_told_what_becomes_of_it_where_that_is_wanted() {
+    for acknowledge in [true, false] {
+        let mut bench = Bench::new();
+        let (feed, messages) = mpsc::channel(8);
+        let settings = Sensor { acknowledge, ..settings(SensorSource::Mqtt("gate".into())) };
+        let (name, telemetry) = (Name::new("gate").unwrap(), bench.telemetry.clone());
+        let opened = open_sensor(name, &settings, Some(messages), telemetry, bench.out.clone(), bench.stop.clone());
+        let task = opened.await.unwrap();
+        let (asker, mut words) = Asker::new(CancellationToken::new());
+        for payload in [&b"nonsense"[..], b"part=a"] {
+            feed.send(Letter { payload: payload.to_vec(), asker: Some(asker.clone()) }).await.unwrap();
+        }
+        let reading = bench.readings.recv().await.unwrap();
+        assert_eq!(reading.asker, acknowledge.then(|| asker.clone()));
+        drop((asker, reading));
+        let garbled = words.recv().await;
+        assert_eq!(garbled.is_some_and(|word| word.starts_with("garbled: ")), acknowledge);
+        assert_eq!(words.recv().await, None, "a sensor that waits for the next message owes nobody a word");
+        drop(feed);
+        task.handle.await.unwrap();
+    }
 }
 
 #[tokio::test]
