@@ -1,5 +1,6 @@
-"""The checks of `make vm-test`, in order: each does something to the machine and says what it saw, or raises Failed."""
+"""Checks of `make vm-test` on the service and its machine: each does something to the machine and says what it saw, or raises Failed."""
 import json
+import re
 import time
 
 # Shorter than the unit's minute, so that the test need not wait that long; longer than a model's run under emulation.
@@ -332,6 +333,44 @@ def out_of_memory(scene):
     return f"{killed[:120]}; the daemon lived on, same process, judging"
 
 
+def builder_out_of_memory(scene):
+    """TensorRT's builder, which Kenpin starts for an engine, eats the memory of the service: it alone is killed, and its model is
+    answered by the next provider. TensorRT is a stand-in (builder.c), the builder is Kenpin's own child."""
+    runtime = (
+        '[runtime]\\nonnxruntime_library = "/usr/local/lib/stand-in/libonnxruntime.so"\\nproviders = ["tensorrt", "cpu"]\\n'
+        '[runtime.tensorrt]\\nengine_build = "background"\\n'
+    )
+    scene.run(
+        "mkdir -p /usr/local/lib/stand-in /etc/kenpin/conf.d && cp /share/stand-in.so /usr/local/lib/stand-in/libonnxruntime.so"
+        f" && printf '{runtime}' >/etc/kenpin/conf.d/builder.toml && date +%s >/root/since"
+        " && printf '[Service]\\nMemoryHigh=infinity\\nMemoryMax=300M\\n' >/etc/systemd/system/kenpin.service.d/builder.conf"
+        " && systemctl daemon-reload && systemctl restart kenpin", "a restart", 240
+    )  # fmt: skip
+    process = scene.active()
+    since = "--no-pager -o cat --since @$(cat /root/since)"
+    killed = scene.wait(f"journalctl -k {since} | grep -i 'Killed process' | head -n 1 | grep .", "the kernel to kill it", 300)
+    dead, name = re.search(r"Killed process (\d+) \((.+?)\)", killed).groups()
+    want(name == "kenpin" and dead != process, f"a child of Kenpin's own program and not the daemon, {process}, to be killed", killed)
+    unit = scene.wait(f"journalctl -u kenpin {since} | grep -i 'OOM killer' | head -n 1 | grep .", "systemd to say so", 60)
+    end = time.monotonic() + 180
+    seen = []
+    while not seen:
+        want(time.monotonic() < end, "judgements that say why the processor answers", scene.standing())
+        judged = [v for v in scene.more(2, 180) if v["verdict"] in ("pass", "reject")]
+        fallbacks = [str(vote["placement"].get("fallback")) for v in judged for vote in v["votes"]]
+        seen = [fallback for fallback in fallbacks if "the builder was killed by signal 9" in fallback]
+    want(scene.active() == process, "the daemon to live on", scene.standing())
+    left = scene.run("find /var/lib/kenpin/engines -name '*.engine' | wc -l", "the folder of engines")
+    want(left == "0", "no engine in place", left)
+    scene.run(
+        "rm -r /etc/kenpin/conf.d /usr/local/lib/stand-in /etc/systemd/system/kenpin.service.d/builder.conf"
+        " && systemctl daemon-reload && systemctl restart kenpin", "a restart", 240
+    )  # fmt: skip
+    scene.active()
+    scene.more(4, 180)
+    return f"{killed[:110]}; {unit}; daemon {process} lived on; its verdicts say: {seen[0]}"
+
+
 def power_cut(scene):
     """The broker hangs, so verdicts pile up unsent; then the power goes. All that was committed is there after the next boot."""
     scene.more(2)
@@ -398,11 +437,3 @@ def purged(scene):
     want(not scene.machine.run("systemctl cat kenpin"), "no unit")
     want(not scene.machine.run("dpkg -s kenpin | grep -q ^Status"), "dpkg to have forgotten it")
     return "no file, no folder of state, no user, no group, no unit"
-
-
-# Without these there is nothing to check.
-ESSENTIAL = {package_installed, service_active, frames_ordered}
-CHECKS = [
-    package_installed, example_refused, service_active, doctor, frames_ordered, verdicts_received, watchdog, killed, camera_disconnected,
-    cameras_unbound, broker_stopped, reload_good, reload_bad, out_of_memory, power_cut, upgraded, nothing_lost, purged,
-]  # fmt: skip
