@@ -128,7 +128,7 @@ pub struct Evidence {
     pub missing: Vec<String>,
     /// Seconds for which no zone with a trip was readable, this look included; 0 while one is.
     pub blind_seconds: f64,
-    /// Whether the fan has been driven for [`STANDS`] seconds without turning: it is broken, stuck or unplugged.
+    /// Whether the fan has been driven for ten seconds without turning: it is broken, stuck or unplugged.
     pub fan_stands: bool,
     /// What the line asks for.
     pub load: Load,
