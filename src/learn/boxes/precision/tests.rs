@@ -1,3 +1,5 @@
+//! Figures as `pycocotools` has them, by hand, and what holds for every set.
+
 use super::*;
 use crate::fusion::boxes::Shape;
 use proptest::prelude::*;
