@@ -66,8 +66,9 @@ use values::{inner_share, method, pair, positive};
 /// YOLO form (number of the label, centre x and y, width, height as shares of the picture; or x and y of four corners); a picture
 /// without a file has no box. Labels are numbered as in the members' passports, or in a `classes.txt` beside, one name a line. What
 /// is fitted is the method by which boxes that overlap become one, its overlap and lowest confidence, and the members' weights, by
-/// mean average precision (0.50 to 0.95); the ensemble's figure comes from pictures that had no part in choosing, the control is
-/// held against it by the paired bootstrap over pictures, and thresholds come from the surest box of a defect of each picture.
+/// mean average precision (0.50 to 0.95); the ensemble's figure comes from pictures that had no part in choosing. The control, a
+/// member's boxes as they are or joined among themselves, is held against it by the paired bootstrap over pictures, and thresholds
+/// come from the surest box of a defect of each picture.
 ///
 /// The best single member is the control: an ensemble whose ROC AUC is not greater with p < 0.05 (DeLong) is not written unless
 /// --force. What is written is laid over the route's own values by `kenpin run` and `kenpin eval` where the config has

@@ -5,7 +5,10 @@
 //! pictures that had no part in the choice: in each of [`FOLDS`] folds the method and its numbers are chosen on the other folds.
 //! There is nothing beside the choice that is fitted, so the pictures of the other folds are not held out once more among
 //! themselves. The boxes of all folds are then ranked together; where two folds chose methods whose confidences mean different
-//! things, that costs the ensemble, never the members.
+//! things, that costs the ensemble more than the members.
+//!
+//! A detector gains by suppressing boxes among its own, too, which is no merit of an ensemble. So each member is told twice: as it
+//! is, and with its own boxes joined by what is best for them alone, by the same folds. The control is the best of all of these.
 //!
 //! Wrong boxes that are less sure than all right ones cost nothing in this figure. A member of noise that hits now and then by
 //! chance can therefore add a little, and be sure of it on many pictures: look at the difference, not at p alone.
@@ -141,19 +144,21 @@ pub fn fit(set: &Set, aim: Aim, told: &(dyn Fn() + Sync)) -> Result<Fitted, Stri
         half.as_ref().map_or_else(|| vec![1; held.len()], |half| half.iter().map(|of| u32::from(*of == 0)).collect()),
     );
     let mut search = Search::new(set, parts, told);
-    let mut crossed: Vec<Vec<Found>> = vec![Vec::new(); set.pictures.len()];
-    for fold in 0..FOLDS {
-        let joined = search.best(fold)?;
-        for place in (0..held.len()).filter(|&place| held[place] == fold) {
-            crossed[place] = joined.fuse(&set.pictures[place])?;
-        }
-    }
-    let joined = search.best(FOLDS)?;
+    let crossed = crossed(&mut search, &held, None)?;
+    let alone = (0..set.members.len()).map(|member| self::crossed(&mut search, &held, Some(member)));
+    let alone = alone.collect::<Result<Vec<_>, _>>()?;
+    let joined = search.best(FOLDS, None)?;
     let fused = set.pictures.iter().map(|picture| joined.fuse(picture)).collect::<Result<Vec<_>, _>>()?;
     let scores: Vec<f64> = fused.iter().map(|found| set.score(found)).collect();
     let (thresholds, promise) = decided(&scores, &defective, aim, half.as_deref(), both)?;
-    let evidence = evidence::evidence(set, &labelled, &crossed);
+    let evidence = evidence::evidence(set, &labelled, &alone, &crossed);
     Ok(Fitted { joined, thresholds, promise, evidence, scores })
+}
+
+/// The boxes of each picture, joined by what is best on the folds that do not hold it: of all members, or of one `alone`.
+fn crossed(search: &mut Search<'_>, held: &[usize], alone: Option<usize>) -> Result<Vec<Vec<Found>>, String> {
+    let joined = (0..FOLDS).map(|fold| search.best(fold, alone)).collect::<Result<Vec<Joined>, _>>()?;
+    search.pictures().iter().zip(held).map(|(picture, fold)| joined[*fold].fuse(picture)).collect()
 }
 
 fn refuse(set: &Set, labelled: &[bool]) -> Result<(), String> {

@@ -15,6 +15,9 @@ struct Spots {
     folder: tempfile::TempDir,
 }
 
+/// A simulated member: its name, which of the labelled spots it sees, and how many false ones a picture.
+type Simulated<'m> = (&'m str, fn(usize) -> bool, usize);
+
 /// How far the level of a spot lies from the grey; less is a shadow that nobody labelled.
 const SPOT: [i16; 6] = [-100, 90, -70, 60, -50, 110];
 
@@ -96,7 +99,7 @@ impl Spots {
     }
 
     /// A file of simulated boxes for every picture: what `sees` of the labelled spots, and `noise` false ones a picture.
-    fn boxes(&self, members: [(&str, fn(usize) -> bool, usize); 2]) -> String {
+    fn boxes(&self, members: [Simulated<'_>; 2]) -> String {
         let mut random = fastrand::Rng::with_seed(11);
         let mut text = "picture,member,label,confidence,left,top,right,bottom\n".to_owned();
         let mut labels: Vec<PathBuf> =
@@ -191,7 +194,7 @@ fn two_detectors_of_which_each_sees_half_become_one_that_the_daemon_judges_by() 
     assert!(bare.iter().all(|(_, verdict, _)| verdict == "reject"), "{bare:?}");
     for (part, verdict, _) in fitted {
         let number: usize = part[1..4].parse().unwrap();
-        let wanted = if number % 4 == 0 { "pass" } else { "reject" };
+        let wanted = if number.is_multiple_of(4) { "pass" } else { "reject" };
         assert_eq!(verdict, wanted, "{part}");
     }
 }

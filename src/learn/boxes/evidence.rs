@@ -13,8 +13,9 @@ use crate::models::price::Estimate;
 /// An ensemble is better than the control from this p value of the paired bootstrap down.
 const SIGNIFICANT: f64 = 0.05;
 
-/// The evidence of a set of which some pictures are `labelled`, `crossed` holding the fused boxes of each picture.
-pub(super) fn evidence(set: &Set, labelled: &[bool], crossed: &[Vec<Found>]) -> BoxEvidence {
+/// The evidence of a set of which some pictures are `labelled`. `crossed` holds the fused boxes of each picture, `alone` for each
+/// member those of its own, joined among themselves.
+pub(super) fn evidence(set: &Set, labelled: &[bool], alone: &[Vec<Vec<Found>>], crossed: &[Vec<Found>]) -> BoxEvidence {
     let drawn: Vec<Vec<u32>> = resamples(labelled).collect();
     let whole = vec![1; labelled.len()];
     let of_member = |(member, name): (usize, &String)| {
@@ -22,7 +23,10 @@ pub(super) fn evidence(set: &Set, labelled: &[bool], crossed: &[Vec<Found>]) -> 
         Source::of(name, &set.matches(&found), &whole, &drawn)
     };
     let members: Vec<Source> = set.members.iter().enumerate().map(of_member).collect();
-    let matches = set.matches(&crossed.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let of_boxes = |found: &[Vec<Found>]| set.matches(&found.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let alone = set.members.iter().zip(alone);
+    let alone: Vec<Source> = alone.map(|(name, found)| Source::of(name, &of_boxes(found), &whole, &drawn)).collect();
+    let matches = of_boxes(crossed);
     let fused = Source::of("fused", &matches, &whole, &drawn);
     let labels = set.labels.iter().enumerate().filter_map(|(label, name)| {
         let Precision { at_50, over_all } = matches.of_label(label, &whole)?;
@@ -30,13 +34,14 @@ pub(super) fn evidence(set: &Set, labelled: &[bool], crossed: &[Vec<Found>]) -> 
     });
     let order = |a: &&Source, b: &&Source| a.whole.over_all.total_cmp(&b.whole.over_all);
     // Of equals the first.
-    let best = members.iter().rev().max_by(order);
+    let best = members.iter().chain(&alone).rev().max_by(order);
     BoxEvidence {
         pictures: set.pictures.len(),
         with_boxes: labelled.iter().filter(|is| **is).count(),
         boxes: set.pictures.iter().map(|picture| picture.truths.len()).sum(),
         folds: FOLDS,
         members: members.iter().map(Source::ranked).collect(),
+        alone: alone.iter().map(Source::ranked).collect(),
         fused: fused.ranked(),
         labels: labels.collect(),
         control: best.map(|best| control(best, &fused)),

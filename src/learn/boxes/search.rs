@@ -4,7 +4,7 @@
 //! Each method begins at the numbers of its paper (overlap 0.5, or a Gaussian of 0.5; for averaged boxes 0.55) with all members
 //! alike and no box skipped. Then one coordinate after the other (overlap, confidence below which boxes are skipped, the weight
 //! of each member) takes the value of its grid with the greatest mean average precision over all thresholds, the others staying
-//! as they are, until no coordinate moves, for [`ROUNDS`] rounds at most. Only a greater figure moves anything, so that of equals
+//! as they are, until no coordinate moves, for `ROUNDS` rounds at most. Only a greater figure moves anything, so that of equals
 //! the plainest stays; likewise the best method is the first of the greatest. Coordinate search ends where no single move helps
 //! (S. Wright, "Coordinate descent algorithms", Mathematical Programming 151, 2015): a better point may lie behind two moves at
 //! once. A grid this coarse is chosen on few pictures without following their noise far.
@@ -162,14 +162,21 @@ impl<'s> Search<'s> {
         Self { set, parts, tried: BTreeMap::new(), families, told }
     }
 
-    /// The best that the search finds on the part with this number.
+    /// The pictures of the set.
+    #[must_use]
+    pub fn pictures(&self) -> &'s [Picture] {
+        &self.set.pictures
+    }
+
+    /// The best that the search finds on the part with this number: for all members together, or for one `alone`, whose boxes are
+    /// joined among themselves.
     ///
     /// # Errors
     /// As [`Joined::fuse`].
-    pub fn best(&mut self, part: usize) -> Result<Joined, String> {
+    pub fn best(&mut self, part: usize, alone: Option<usize>) -> Result<Joined, String> {
         let mut best: Option<(f64, Point)> = None;
         for family in self.families.clone() {
-            let found = self.walk(family, part)?;
+            let found = self.walk(family, part, alone)?;
             if best.as_ref().is_none_or(|(figure, _)| found.0 > *figure) {
                 best = Some(found);
             }
@@ -178,13 +185,18 @@ impl<'s> Search<'s> {
     }
 
     /// The best of one method.
-    fn walk(&mut self, family: Family, part: usize) -> Result<(f64, Point), String> {
+    fn walk(&mut self, family: Family, part: usize, alone: Option<usize>) -> Result<(f64, Point), String> {
         let members = self.set.members.len();
-        let mut here = Point { family, overlap: family.begin(), skip: 0, weights: vec![0; members] };
+        let left_out = WEIGHTS.len() - 1;
+        let weight = |member: usize| if alone.is_none_or(|alone| alone == member) { 0 } else { left_out };
+        let weights = (0..members).map(weight).collect();
+        let mut here = Point { family, overlap: family.begin(), skip: 0, weights };
+        // Whoever is alone has no weight to move.
+        let moved = if alone.is_some() { 0 } else { members };
         let mut figure = self.figure(&here, part)?;
         for _ in 0..ROUNDS {
             let before = here.clone();
-            for coordinate in Point::coordinates(members) {
+            for coordinate in Point::coordinates(moved) {
                 for place in 0..WEIGHTS.len() {
                     let other = here.with(coordinate, place);
                     // A panel without a member is none.

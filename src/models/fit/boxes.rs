@@ -38,11 +38,13 @@ pub struct BoxEvidence {
     pub folds: usize,
     /// Each member's own boxes.
     pub members: Vec<BoxRanked>,
+    /// Each member's own boxes, joined among themselves by what is best for them alone, by the same folds.
+    pub alone: Vec<BoxRanked>,
     /// The fused boxes.
     pub fused: BoxRanked,
     /// The fused boxes of each label that is labelled.
     pub labels: Vec<LabelPrecision>,
-    /// The best single member against the fused boxes.
+    /// The best single member, its boxes as they are or joined among themselves, against the fused boxes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<BoxControl>,
 }
@@ -140,6 +142,7 @@ pub(crate) mod tests {
                 boxes: 30,
                 folds: 5,
                 members: vec![ranked("one", 0.5), ranked("two", 0.25)],
+                alone: vec![ranked("one", 0.5), ranked("two", 0.25)],
                 fused: ranked("fused", 0.75),
                 labels: vec![LabelPrecision {
                     label: Name::new("crack").unwrap(),

@@ -10,12 +10,14 @@ use crate::models::price::Estimate;
 pub(in crate::cli::fit) fn table(FittedBoxes { evidence, .. }: &FittedBoxes) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    let BoxEvidence { pictures, with_boxes, boxes, members, fused, .. } = evidence;
+    let BoxEvidence { pictures, with_boxes, boxes, members, alone, fused, .. } = evidence;
     let pictures = format!("{pictures} pictures, {with_boxes} with {boxes} boxes");
     table.set_header([&pictures, "mAP50 (95 % interval)", "mAP50-95 (95 % interval)"]);
     let shown = |Estimate { value, low, high }: Estimate| format!("{value:.4} ({low:.4} to {high:.4})");
-    for BoxRanked { name, map50, map50_95 } in members.iter().chain([fused]) {
-        table.add_row([name.clone(), shown(*map50), shown(*map50_95)]);
+    let plain = members.iter().map(|of| (of.name.clone(), of));
+    let alone = alone.iter().map(|of| (format!("{}, its own boxes joined", of.name), of));
+    for (name, BoxRanked { map50, map50_95, .. }) in plain.chain(alone).chain([(fused.name.clone(), fused)]) {
+        table.add_row([name, shown(*map50), shown(*map50_95)]);
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
