@@ -1,6 +1,7 @@
 //! The study's second half: figures that look back at labelled parts, and what is fitted to them. No I/O.
 
 pub mod bootstrap;
+pub mod boxes;
 pub mod calibrate;
 pub mod cascade;
 pub mod compare;

@@ -1,5 +1,6 @@
 //! `kenpin fit`: learns from labelled parts how the members of a panel become one score and where it becomes a decision.
 
+mod boxes;
 mod gather;
 mod journal;
 mod out;
@@ -61,6 +62,14 @@ use values::{inner_share, method, pair, positive};
 /// chance with which it was put up for review. A bound cannot be shown by such weights: with --escape-bound or --cascade only the
 /// parts count that a plain random sample of all parts holds, all of which must be labelled, and audited passes be among them.
 ///
+/// On a route that fuses boxes (`over = "boxes"`) the labelled folder holds `images/` and `labels/`, one text file a picture in
+/// YOLO form (number of the label, centre x and y, width, height as shares of the picture; or x and y of four corners); a picture
+/// without a file has no box. Labels are numbered as in the members' passports, or in a `classes.txt` beside, one name a line. What
+/// is fitted is the method by which boxes that overlap become one, its overlap and lowest confidence, and the members' weights, by
+/// mean average precision (0.50 to 0.95); the ensemble's figure comes from pictures that had no part in choosing. The control, a
+/// member's boxes as they are or joined among themselves, is held against it by the paired bootstrap over pictures, and thresholds
+/// come from the surest box of a defect of each picture.
+///
 /// The best single member is the control: an ensemble whose ROC AUC is not greater with p < 0.05 (DeLong) is not written unless
 /// --force. What is written is laid over the route's own values by `kenpin run` and `kenpin eval` where the config has
 /// `[fits] folder = "..."`. Exit code 1 when nothing was written because of what the parts show.
@@ -109,8 +118,9 @@ pub(super) struct Args {
     /// Only this method (mean, weighted-mean, maximum, stacking or adaptive) in the place of the best.
     #[arg(long, value_parser = method, conflicts_with_all = ["cascade", "rollback"])]
     method: Option<Method>,
-    /// Read the members' scores from a CSV file (`part,fold,member,rung,logit`, as the recipe writes out-of-fold scores) instead
-    /// of asking the models; every labelled image is then a part of the route, known by its file's stem.
+    /// Read the members' scores from a CSV file (`part,fold,member,rung,logit`, as the recipe writes out-of-fold scores; for boxes
+    /// `picture,member,label,confidence,left,top,right,bottom`, in pixels) instead of asking the models; every labelled image is
+    /// then a part of the route, known by its file's stem.
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
     /// A list of the parts that a member was trained on, one name a line: a labelled picture that is one of them is refused.
@@ -147,28 +157,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// How pictures are corrupted where nobody says it: each kind lightly and badly.
-const CORRUPTIONS: [Corruption; 7] = [
-    Corruption::Blur(2.0),
-    Corruption::Blur(4.0),
-    Corruption::Exposure(-40.0),
-    Corruption::Exposure(-70.0),
-    Corruption::Exposure(50.0),
-    Corruption::Noise(10.0),
-    Corruption::Noise(25.0),
-];
-
-impl Args {
-    /// The ways in which each picture is corrupted; none unless adaptive weights are asked for.
-    fn corruptions(&self) -> &[Corruption] {
-        match (self.adaptive, self.corrupt.as_slice()) {
-            (false, _) => &[],
-            (true, []) => &CORRUPTIONS,
-            (true, told) => told,
-        }
-    }
-}
-
 /// The panel that is fitted.
 struct Seat<'p> {
     index: RouteIndex,
@@ -202,6 +190,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(twice) = sits_twice(&plan, seat.panel) {
         return Ok(refuse(&twice));
     }
+    if seat.panel.fusion.over == Over::Boxes {
+        return boxes::run(args, &settings, &bare, &plan, &seat, rung, &folder);
+    }
     let gathered = match labelled_parts(args, &settings, &bare, &plan, &seat, rung)? {
         Ok(gathered) => gathered,
         Err(why) => return Ok(refuse(&why)),
@@ -217,24 +208,32 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let number = shelf::next_number(&folder, seat.route, seat.rung)?;
     let (reviewed, census) = gathered.reviewed.unzip();
     let fit = Fit { reviewed, reference, ..assemble(args, &plan, &seat, fitted, gathered.labels, number) };
-    fit.check().map_err(|why| anyhow::anyhow!("the fit is none: {why}"))?;
-    let (not_written, left_out) = (refused(args, &fit), gathered.left_out);
-    let mut report = Report { written: None, not_written, left_out, labels: census, unfitted: Vec::new(), fit };
-    if report.not_written.is_none() {
-        report.written = Some(shelf::write(&folder, &report.fit)?);
-        report.unfitted = unfitted(&plan, &seat, &folder);
-    }
-    if args.json {
-        say(serde_json::to_string_pretty(&report)?)?;
-    } else {
-        say(out::text(&report))?;
-    }
+    let (code, fit) = conclude(args, &plan, &seat, &folder, (fit, gathered.left_out, census))?;
     // What was learned is told and kept, whatever becomes of the picture.
     if let Some(path) = &args.plot {
-        plot::draw(&report.fit, &gathered.parts, &crossed, path)?;
+        plot::draw(&fit, &gathered.parts, &crossed, path)?;
     }
+    Ok(code)
+}
+
+/// Writes a fit, where nothing speaks against it, and tells of it.
+fn conclude(
+    args: &Args,
+    plan: &Plan,
+    seat: &Seat<'_>,
+    folder: &Path,
+    (fit, left_out, labels): (Fit, usize, Option<journal::Census>),
+) -> anyhow::Result<(ExitCode, Fit)> {
+    fit.check().map_err(|why| anyhow::anyhow!("the fit is none: {why}"))?;
+    let not_written = refused(args, &fit);
+    let mut report = Report { written: None, not_written, left_out, labels, unfitted: Vec::new(), fit };
+    if report.not_written.is_none() {
+        report.written = Some(shelf::write(folder, &report.fit)?);
+        report.unfitted = unfitted(plan, seat, folder);
+    }
+    say(if args.json { serde_json::to_string_pretty(&report)? } else { out::text(&report) })?;
     let done = report.written.is_some() || args.dry_run;
-    Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    Ok((if done { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) }, report.fit))
 }
 
 /// The labelled parts with what the members say of them, from the journal or from a set; a sentence where they are of no use.
@@ -301,8 +300,8 @@ fn seat<'p>(args: &Args, plan: &'p Plan, rung: usize) -> anyhow::Result<Seat<'p>
         format!("nobody judges parts of route {route} on rung {}", rung_name.map_or("", Name::as_str))
     })?;
     ensure!(
-        panel.fusion.over == Over::Defect,
-        "route {route} fuses {:?}; fits are made for `over = \"defect\"`, each member's probability of any defect",
+        matches!(panel.fusion.over, Over::Defect | Over::Boxes),
+        "route {route} fuses {:?}; fits are made over defect, each member's probability of any defect, and over boxes",
         panel.fusion.over
     );
     let crops = args.adaptive && voters(panel).any(|(_, member)| member.crops.is_some());
@@ -366,7 +365,8 @@ fn assemble(args: &Args, plan: &Plan, seat: &Seat<'_>, fitted: panel::Panel, lab
             None => "models".into(),
         },
         reviewed: None,
-        evidence,
+        boxes: None,
+        evidence: Some(evidence),
         reference: None,
     }
 }
@@ -376,8 +376,11 @@ fn refused(args: &Args, fit: &Fit) -> Option<String> {
     if args.dry_run {
         return Some("a dry run writes nothing".into());
     }
-    let control = fit.evidence.control.as_ref().filter(|control| !control.significant && !args.force)?;
-    let name = &control.name;
+    let of_boxes = fit.boxes.as_ref().and_then(|boxes| boxes.evidence.control.as_ref());
+    let of_scores = fit.evidence.as_ref().and_then(|evidence| evidence.control.as_ref());
+    let control = of_scores.map(|control| (&control.name, control.significant));
+    let control = control.or_else(|| of_boxes.map(|control| (&control.name, control.significant)));
+    let (name, _) = control.filter(|(_, significant)| !significant && !args.force)?;
     Some(format!(
         "the ensemble does not beat {name}, its best member, with p < 0.05: judge with {name} alone, or write it with --force"
     ))

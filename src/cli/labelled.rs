@@ -33,7 +33,7 @@ const GOOD: &str = "good";
 
 impl Labelled {
     /// A picture of which nothing else is known.
-    fn plain(image: PathBuf, defective: bool) -> Self {
+    pub(super) fn plain(image: PathBuf, defective: bool) -> Self {
         Self { image, defective, batch: None, corruption: None, sensors: BTreeMap::new() }
     }
 

@@ -119,7 +119,7 @@ fn fuse(
     votes: &[Vote],
 ) -> Result<Option<(Fused, Vec<FusedDetection>)>, String> {
     let mut voices = votes::voices(plan, panel, answers, votes);
-    if let Some(fit) = &panel.fit {
+    if let Some(fit) = panel.fit.as_ref().filter(|_| panel.fusion.over == Over::Defect) {
         return fits::fuse(panel, fit, voices).map(|fused| Some((fused?, Vec::new())));
     }
     let mut detections = Vec::new();

@@ -242,7 +242,7 @@ fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<F
             let members: Vec<&[f64]> = given.members.iter().map(Vec::as_slice).collect();
             stacking = Some(stack(&members, &given.defective, &given.weights)?);
         }
-        Method::Single | Method::Mean | Method::Maximum | Method::Cascade => {}
+        Method::Single | Method::Mean | Method::Maximum | Method::Cascade | Method::Boxes => {}
     }
     Ok(Fused { method, calibrators, weights, stacking, adaptive })
 }

@@ -5,6 +5,7 @@
 //! the route's own values when the plan is built, see [`crate::flow::plan`]. Promises that a reader sees the old fit or the
 //! new one, never a part of either, and that the one before can be had back to the last byte, see [`shelf`].
 
+pub mod boxes;
 pub mod reference;
 pub mod shelf;
 
@@ -17,6 +18,7 @@ use crate::fusion::adaptive::Adaptive;
 use crate::fusion::calibrator::Calibrator;
 use crate::fusion::stacking::Stacking;
 use crate::name::Name;
+use boxes::FittedBoxes;
 use reference::Reference;
 
 /// The schema this build writes and reads.
@@ -61,6 +63,9 @@ pub struct Fit {
     /// When the teacher sleeps, with the method `cascade`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cascade: Option<FittedCascade>,
+    /// How boxes become one set, with the method `boxes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<FittedBoxes>,
     /// The labelled parts it was fitted to.
     pub labels: MeasuredSet,
     /// How each picture was corrupted beside being taken as it is, such as `blur=2`: simulated. The evidence counts each copy as
@@ -73,8 +78,9 @@ pub struct Fit {
     /// How the labelled parts came to be looked at, where they are verdicts of the line; absent where they were given as a set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<Reviewed>,
-    /// What members and ensemble are worth on these parts.
-    pub evidence: Evidence,
+    /// What members and ensemble are worth on these parts; with the method `boxes` that stands with the boxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// What the labelled pictures looked like, which `[drift]` holds the line against; absent where the models were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
@@ -113,6 +119,8 @@ pub enum Method {
     Adaptive,
     /// The student's score where it is sure, else the teacher's.
     Cascade,
+    /// The surest box of a defect, after the boxes of all members became one set.
+    Boxes,
 }
 
 impl Method {
@@ -130,6 +138,7 @@ impl Method {
             Self::Stacking => "stacking",
             Self::Adaptive => "adaptive",
             Self::Cascade => "cascade",
+            Self::Boxes => "boxes",
         }
     }
 }
@@ -159,6 +168,8 @@ pub enum Promise {
         /// What an escape costs, in false rejects.
         escape_cost: f64,
     },
+    /// Nothing: the thresholds are the config's, for there were too few labelled parts of a kind to choose them.
+    AsConfigured,
     /// That at most a share of the defective parts passes.
     EscapeBound {
         /// The share.
@@ -295,6 +306,7 @@ impl Fit {
                 "`cascade` belongs to the method cascade: two members, one the student, the other the teacher".into()
             );
         }
+        self.check_boxes()?;
         self.reference.as_ref().map_or(Ok(()), Reference::check)
     }
 }
@@ -348,11 +360,12 @@ pub(crate) mod tests {
             stacking: None,
             adaptive: None,
             cascade: None,
+            boxes: None,
             labels: MeasuredSet { path: "set".into(), sha256: "2".repeat(64), parts: 20, defective: 8 },
             simulated: Vec::new(),
             scores: "models".into(),
             reviewed: None,
-            evidence: Evidence {
+            evidence: Some(Evidence {
                 parts: 20,
                 defective: 8,
                 folds: 5,
@@ -360,7 +373,7 @@ pub(crate) mod tests {
                 methods: vec![ranked("mean")],
                 fused: ranked("fused"),
                 control: Some(control),
-            },
+            }),
             reference: None,
         }
     }
@@ -382,5 +395,7 @@ pub(crate) mod tests {
         assert!(told(|fit| fit.method = Method::Stacking).starts_with("`stacking` belongs"));
         assert!(told(|fit| fit.method = Method::Adaptive).starts_with("`adaptive` belongs"));
         assert!(told(|fit| fit.method = Method::Cascade).starts_with("`cascade` belongs"));
+        assert!(told(|fit| fit.method = Method::Boxes).starts_with("`boxes` belongs"));
+        assert!(told(|fit| fit.evidence = None).starts_with("`boxes` belongs"));
     }
 }

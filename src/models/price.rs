@@ -152,7 +152,8 @@ pub struct Worth {
 pub struct MeasuredSet {
     /// The folder or list, as it was given.
     pub path: PathBuf,
-    /// SHA-256 over a line for each picture in order: the SHA-256 of its file, a blank, `good` or `defective`.
+    /// SHA-256 over a line for each picture in order: the SHA-256 of its file, a blank, `good` or `defective`; where boxes are
+    /// labelled the SHA-256 of its label file's text in the place of that word.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// The number of parts.

@@ -17,6 +17,7 @@ mod engines;
 mod explain;
 mod families;
 mod fit;
+mod fit_boxes;
 mod frames;
 mod gauge;
 mod govern;

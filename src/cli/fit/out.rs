@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::boxes;
 use super::journal::{self, Census};
 use crate::config::Thresholds;
 use crate::fusion::adaptive::{Feature, Tilt};
@@ -33,7 +34,11 @@ pub(super) struct Report {
 /// The same for people.
 pub(super) fn text(report: &Report) -> String {
     let fit = &report.fit;
-    let mut text = table(&fit.evidence).to_string();
+    let mut text = match (&fit.boxes, &fit.evidence) {
+        (Some(boxes), _) => boxes::out::table(boxes).to_string(),
+        (None, Some(evidence)) => table(evidence).to_string(),
+        (None, None) => String::new(),
+    };
     for line in lines(report, fit) {
         // Writing to a text cannot fail.
         let _ = write!(text, "\n{line}");
@@ -62,7 +67,7 @@ fn table(evidence: &Evidence) -> Table {
 
 fn lines(report: &Report, fit: &Fit) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(control) = &fit.evidence.control {
+    if let Some(control) = fit.evidence.as_ref().and_then(|evidence| evidence.control.as_ref()) {
         let (name, test) = (&control.name, control.delong);
         let test = test.map_or_else(String::new, |test| format!(" ({:+.4}, DeLong p {:.4})", test.difference, test.p));
         let how = match (control.beaten, control.significant) {
@@ -72,6 +77,7 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
         };
         lines.push(format!("control: {name}, the best member, is {how}{test}"));
     }
+    lines.extend(fit.boxes.iter().flat_map(boxes::out::lines));
     lines.push(format!("method: {}", fit.method.as_str()));
     lines.extend(fit.members.iter().map(member));
     if let Some(stacking) = &fit.stacking {
@@ -144,6 +150,7 @@ fn tilt((FittedMember { model, .. }, Tilt { quality, uncertainty }): (&FittedMem
 fn promise(promise: &Promise) -> String {
     match promise {
         Promise::Cost { escape_cost } => format!("chosen for: an escape costs {escape_cost} false rejects"),
+        Promise::AsConfigured => "promised: nothing; the thresholds are the config's".into(),
         Promise::EscapeBound { bound, confidence, defective, escaped, undecided, false_rejects } => format!(
             "promised: at most {} % of defective parts pass, with {} % confidence; of {defective} that nothing was fitted to \
              {escaped} passed, {:.1} % of all stayed undecided, {:.1} % of the good ones were rejected",

@@ -18,7 +18,7 @@ use crate::flow::statistics::quality;
 use crate::flow::{MemberAnswer, Unanswered, Walked};
 use crate::fusion::Rule;
 use crate::fusion::adaptive::Quality;
-use crate::fusion::boxes::Calibration;
+use crate::fusion::boxes::{BoxFusion, Calibration};
 use crate::fusion::calibrator::logistic;
 use crate::models::catalogue::{sha256, sha256_of};
 use crate::models::passport::Tier;
@@ -51,6 +51,9 @@ pub(super) fn bare(settings: &Settings) -> Settings {
         panel.deadline = None;
         for member in &mut panel.members {
             (member.weight, member.calibration, member.unless_sure) = (1.0, Calibration::IDENTITY, None);
+        }
+        if let Some(boxes) = &mut panel.fusion.boxes {
+            *boxes = BoxFusion::Nms { iou_above: 0.5, skip_below: 0.0 };
         }
     };
     for route in &mut bare.routes {
@@ -87,7 +90,7 @@ impl Asked<'_> {
     /// # Errors
     /// When the models cannot be opened or the kept scores cannot be read or written.
     pub(super) fn ask(&self, set: &[Labelled], hashes: &[String]) -> anyhow::Result<Vec<Option<Said>>> {
-        let path = self.kept_at();
+        let path = self.kept_at(FOLDER, "csv");
         let mut kept = read_kept(&path).with_context(|| path.display().to_string())?;
         // What a member says hangs on the image, what is done to it, and the readings that the list gives.
         let key = |(Labelled { sensors, corruption, .. }, hash): (&Labelled, &String)| {
@@ -97,22 +100,7 @@ impl Asked<'_> {
         let keys: Vec<String> = set.iter().zip(hashes).map(key).collect();
         let missing: Vec<usize> = (0..set.len()).filter(|&place| !kept.contains_key(&keys[place])).collect();
         if !missing.is_empty() {
-            let crew = Crew::open(self.plan, &self.settings.runtime, Telemetry::default())?;
-            tell_models(&crew);
-            if let Some((model, why)) = crew.stopped().next() {
-                bail!("model {model} does not judge, and what it would say is wanted: {why}");
-            }
-            // Scores of a fallback are not those of what was asked for.
-            let fallback = crew.placements().any(|(_, placement)| placement.fallback.is_some());
-            let line = Line {
-                camera: self.camera.clone(),
-                rung: self.rung,
-                settings: self.settings,
-                plan: self.plan,
-                crew: &crew,
-            };
-            let asked = missing.iter().map(|&place| &set[place]);
-            let said = runtime()?.block_on(line.walk_all(asked, said));
+            let (said, fallback) = self.walk(missing.iter().map(|&place| &set[place]), said)?;
             for (place, said) in missing.into_iter().zip(said) {
                 if let Some(said) = said.flatten() {
                     kept.insert(keys[place].clone(), said);
@@ -125,14 +113,35 @@ impl Asked<'_> {
         Ok(keys.iter().map(|key| kept.get(key).cloned()).collect())
     }
 
-    /// The file of the kept scores: named by everything they hang on but the images, model hashes before all.
-    fn kept_at(&self) -> PathBuf {
+    /// Walks parts and makes something of each, `None` for one that cannot be read; and whether a model answered from a fallback:
+    /// what it says is then not what was asked for, and not kept.
+    ///
+    /// # Errors
+    /// When a model cannot be opened.
+    pub(super) fn walk<'s, T>(
+        &self,
+        set: impl ExactSizeIterator<Item = &'s Labelled>,
+        made: impl Fn(&Labelled, &Walked) -> T,
+    ) -> anyhow::Result<(Vec<Option<T>>, bool)> {
+        let Self { settings, plan, rung, .. } = *self;
+        let crew = Crew::open(plan, &settings.runtime, Telemetry::default())?;
+        tell_models(&crew);
+        if let Some((model, why)) = crew.stopped().next() {
+            bail!("model {model} does not judge, and what it would say is wanted: {why}");
+        }
+        let fallback = crew.placements().any(|(_, placement)| placement.fallback.is_some());
+        let line = Line { camera: self.camera.clone(), rung, settings, plan, crew: &crew };
+        Ok((runtime()?.block_on(line.walk_all(set, made)), fallback))
+    }
+
+    /// The file of what is kept: named by everything it hangs on but the images, model hashes before all.
+    pub(super) fn kept_at(&self, folder: &str, ending: &str) -> PathBuf {
         let (runtime, scale) = (&self.settings.runtime, jpeg_scale(self.camera, self.settings));
         let Self { plan, camera, rung, .. } = self;
         let hash = &plan.hash;
         let text =
             format!("with quality {hash} {camera} {rung} {:?} {:?} {scale:?}", runtime.backends, runtime.providers);
-        self.state.join(FOLDER).join(format!("{}.csv", sha256_of(text.as_bytes())))
+        self.state.join(folder).join(format!("{}.{ending}", sha256_of(text.as_bytes())))
     }
 }
 

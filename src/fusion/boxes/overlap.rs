@@ -100,7 +100,8 @@ impl Outline {
     }
 
     /// Whether the shape is an oriented box.
-    pub(super) fn is_oriented(&self) -> bool {
+    #[must_use]
+    pub fn is_oriented(&self) -> bool {
         self.turned.is_some()
     }
 

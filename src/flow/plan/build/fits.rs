@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::flow::plan::{Fitted, Panel, Route, Station, StudentFirst};
+use crate::fusion::boxes::Calibration;
 use crate::fusion::{Over, Rule};
 use crate::models::fit::shelf::Shelved;
-use crate::models::fit::{Fit, FittedMember, Method};
+use crate::models::fit::{Fit, FittedMember, Method, Promise};
 use crate::models::passport::Model;
 use crate::name::Name;
 
@@ -79,8 +80,12 @@ impl Builder<'_> {
             let (seen, wanted) = (fit.members.len(), panel.members.len());
             return Err(format!("was made for {seen} members, the panel has {wanted}"));
         }
-        if panel.fusion.over != Over::Defect {
-            return Err("is a fit over scores of defects, the panel fuses something else".into());
+        let (over, what) = match fit.boxes {
+            Some(_) => (Over::Boxes, "boxes"),
+            None => (Over::Defect, "scores of defects"),
+        };
+        if panel.fusion.over != over {
+            return Err(format!("is a fit over {what}, the panel fuses something else"));
         }
         for (member, fitted) in panel.members.iter().zip(&fit.members) {
             self.belongs(member, fitted)?;
@@ -100,9 +105,17 @@ impl Builder<'_> {
         panel.fusion.rule = match fit.method {
             Method::WeightedMean | Method::Adaptive => Rule::WeightedMean,
             Method::Maximum | Method::Cascade => Rule::Maximum,
-            Method::Single | Method::Mean | Method::Stacking => Rule::Mean,
+            Method::Single | Method::Mean | Method::Stacking | Method::Boxes => Rule::Mean,
         };
-        panel.thresholds = fit.thresholds;
+        if let Some(boxes) = &fit.boxes {
+            panel.fusion.boxes = Some(boxes.fusion);
+            for member in &mut panel.members {
+                member.calibration = Calibration::IDENTITY;
+            }
+        }
+        if fit.promise != Promise::AsConfigured {
+            panel.thresholds = fit.thresholds;
+        }
         let student_first = fit.cascade.as_ref().map(|cascade| StudentFirst {
             student: cascade.student,
             teacher: cascade.teacher,

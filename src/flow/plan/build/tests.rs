@@ -117,6 +117,34 @@ fn a_fit_is_laid_over_what_the_config_says() {
 }
 
 #[test]
+fn a_fit_of_boxes_is_laid_over_boxes_only() {
+    use crate::fusion::boxes::{BoxFusion, Calibration};
+    use crate::models::fit::Promise;
+    use crate::models::fit::boxes::tests::of_boxes;
+    let boxes =
+        ALL.replace("{ model = \"one\" }", "{ model = \"one\", calibration = { slope = 2.0, intercept = 0.0 } }");
+    let boxes = format!("{boxes}fusion = {{ over = \"boxes\", boxes = {{ method = \"nms\", iou_above = 0.5 }} }}\n");
+    let models = models(&["one", "two"]);
+    let plan = |fit: &Shelved| Plan::fitted(&settings(&boxes), &models, std::slice::from_ref(fit));
+    let mut fitted = shelved(of_boxes);
+    fitted.fit.members[1].weight = 0.0;
+    let plan_of = plan(&fitted).unwrap();
+    let panel = plan_of.panel(RouteIndex(0), 0).unwrap();
+    assert_eq!(panel.fusion.boxes, Some(BoxFusion::SoftNmsGaussian { sigma: 0.25, skip_below: 0.125 }));
+    assert_eq!(panel.members[0].calibration, Calibration::IDENTITY, "confidences are taken as they are");
+    assert_eq!(panel.members.iter().map(|member| member.votes).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(panel.thresholds, config::Thresholds { reject_from: 0.5, pass_below: 0.25 });
+    fitted.fit.promise = Promise::AsConfigured;
+    let plan_of = plan(&fitted).unwrap();
+    let reject_from = plan_of.panel(RouteIndex(0), 0).unwrap().thresholds.reject_from;
+    assert_eq!(reject_from.to_bits(), 0.9_f64.to_bits(), "the thresholds of the config");
+    let told = plan(&shelved(|_| {})).unwrap_err();
+    assert!(told[0].contains("is a fit over scores of defects, the panel fuses something else"), "{told:?}");
+    let told = Plan::fitted(&settings(ALL), &models, &[shelved(of_boxes)]).unwrap_err();
+    assert!(told[0].contains("is a fit over boxes, the panel fuses something else"), "{told:?}");
+}
+
+#[test]
 fn a_student_goes_before_its_teacher_whatever_their_seats() {
     let first = |fit: &mut crate::models::fit::Fit| {
         fit.method = crate::models::fit::Method::Cascade;
