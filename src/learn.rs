@@ -14,7 +14,7 @@ pub mod gate;
 pub mod gauge;
 pub mod interval;
 pub mod metrics;
-mod newton;
+pub(crate) mod newton;
 pub mod panel;
 pub mod rehearsal;
 pub mod risk;

@@ -2,6 +2,7 @@
 //! the models again about the kept frames, and leaves pictures and a page.
 
 mod account;
+mod activation;
 mod ask;
 mod heat;
 mod numbers;
@@ -35,14 +36,15 @@ use heat::Looking;
 ///
 /// Where the frames were kept (`[images]`: rejects, undecided parts and audited passes), every member that looked at one is asked
 /// again, as the line asks it, and its score is held against that of the verdict. The picture shows where it looked: for an anomaly
-/// model or a segmentation their own map, for a detector its boxes, for any other model the places that lower the log-odds of a
-/// defect when they are hidden (occlusion, Zeiler and Fergus 2014). A map says what this model's score rests on, not where the
-/// defect is: --deletion tells how far it can be believed. Places are hidden by a blur of a twentieth of the picture: of a defect
-/// that is wider, such as a large dark area, the map shows the edge at most, or nothing.
+/// model or a segmentation their own map, for a detector its boxes. For a classifier it is the class activation (Zhou et al. 2016),
+/// what each place of its last features says to its answer, where only linear layers stand behind the mean over the places, as in
+/// ResNet, EfficientNet and the models of ELPV. For any other model it is RISE (Petsiuk et al. 2018): 300 random masks hide half
+/// of the picture, and the log-odds of a defect tell which half it was. Which of the two it is, and why, is told. A map says what this
+/// model's score rests on, not where the defect is: --curves tells how far it can be believed.
 ///
-/// Leaves a picture for each member and a page that shows everything; nobody but you removes them. Exit code 1 when there is no such verdict, it was made by
-/// another device, or a model is not the one that judged or does not give its score again: what can be told is told. A frame that
-/// was not kept is no finding.
+/// Leaves a picture for each member and a page that shows everything; nobody but you removes them. Exit code 1 when there is no such
+/// verdict, it was made by another device, or a model is not the one that judged or does not give its score again: what can be told
+/// is told. A frame that was not kept is no finding.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The config of the line that judged.
@@ -53,10 +55,15 @@ pub(super) struct Args {
     /// where none are kept.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Hold each map against this many random ones: the mean score while the picture is hidden step by step, the hottest places
-    /// first (deletion, Petsiuk et al. 2018); lower is better. Takes 25 runs of the model for each.
+    /// Show every classifier by RISE, also where its class activation is to be had: slower by hundreds of runs, finer, and it sees
+    /// what the mean over places hides.
+    #[arg(long)]
+    rise: bool,
+    /// Hold each map against this many with its numbers scattered, and as many of itself misplaced: the mean score while the picture
+    /// is put out of focus step by step, the hottest places first (deletion: lower is better), and while it is put in focus (insertion:
+    /// higher is better; Petsiuk et al. 2018). Takes 42 runs of the model for each map.
     #[arg(long, value_name = "MAPS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1000))]
-    deletion: u64,
+    curves: u64,
     /// Print JSON instead of the words.
     #[arg(long)]
     json: bool,
@@ -137,7 +144,7 @@ fn look(
     out: &Path,
     account: &mut Account,
 ) -> anyhow::Result<()> {
-    let looking = Looking { settings, models, message, out, random: args.deletion };
+    let looking = Looking { settings, models, message, out, rise: args.rise, random: args.curves };
     for (place, member) in account.members.iter_mut().enumerate() {
         match looking.at(place)? {
             Ok(looked) => {

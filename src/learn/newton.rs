@@ -116,7 +116,7 @@ impl Loss for Problem<'_> {
 }
 
 /// Solves a symmetric system that is positive definite once [`RIDGE`] is added; `None` where it is not.
-pub(super) fn cholesky(mut matrix: Vec<Vec<f64>>, right: &[f64]) -> Option<Vec<f64>> {
+pub(crate) fn cholesky(mut matrix: Vec<Vec<f64>>, right: &[f64]) -> Option<Vec<f64>> {
     let size = right.len();
     let greatest = (0..size).map(|i| matrix[i][i]).fold(f64::MIN_POSITIVE, f64::max);
     for i in 0..size {

@@ -4,6 +4,7 @@
 //! knows no larger message. Promises inputs without the initialisers that old files list among them, in the graph's
 //! order. Checks nothing: whether the graph is sound is the runtime's to say.
 
+pub mod activation;
 pub mod append;
 mod pin;
 mod window;

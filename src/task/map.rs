@@ -1,5 +1,8 @@
 //! Maps: a number for each point of a rectangle of the frame.
 
+use super::geometry::Geometry;
+use super::shown::Shown;
+
 /// A dense map over a rectangle of the frame: rows of numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
@@ -15,6 +18,19 @@ pub struct Map {
 }
 
 impl Map {
+    /// The map of what of the frame is shown by numbers over the whole image input, so many rows and columns of them: those over
+    /// the border of a letterbox are left out.
+    ///
+    /// # Errors
+    /// One sentence where there is another number of them, or no frame was shown.
+    pub fn of_input(numbers: &[f32], (rows, columns): (usize, usize), geometry: &Geometry) -> Result<Self, String> {
+        if rows.checked_mul(columns) != Some(numbers.len()) {
+            return Err(format!("{} numbers are no {rows} rows of {columns}", numbers.len()));
+        }
+        let shown = Shown::of(geometry, rows, columns)?;
+        Ok(shown.map(shown.cut(numbers).copied().collect()))
+    }
+
     /// The numbers at another size, both sides at least 1: bilinear between the centres of the old ones, the edges held.
     ///
     /// The centre of new column `x` lies at old column `(x + 0.5) * old width / width - 0.5`, and rows likewise.

@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-4;
 /// Set for the process that does the work.
 const CHILD: &str = "KENPIN_TEST_CONFORMANCE_CHILD";
 
-const FIXTURES: [&str; 6] = ["brightness", "bytes", "colour", "corner", "independent", "no-number"];
+const FIXTURES: [&str; 7] = ["brightness", "bytes", "colour", "corner", "independent", "no-number", "pooled"];
 
 #[derive(Deserialize)]
 struct Case {

@@ -5,11 +5,19 @@ use std::path::PathBuf;
 
 use image::{GrayImage, Luma};
 use kenpin::config;
+use kenpin::explain::activation::read;
+use kenpin::fusion::calibrator::logit;
+use kenpin::models::catalogue::sha256;
+use kenpin::models::graph::activation::{LENGTHS, SCORES, open};
+use kenpin::models::passport::{Model, Output};
 use kenpin::name::Name;
 use kenpin::record::journal::Journal;
 use kenpin::record::journal::past::Past;
+use kenpin::task::geometry::Geometry;
+use kenpin::tensor::{Element, Tensor, TensorData};
 use serde_json::Value;
 
+use crate::families::{newest, root};
 use crate::fit::Place;
 
 const PANEL: &str = "members = [{ model = \"one\", weight = 3 }, { model = \"two\" }]\n\
@@ -18,7 +26,7 @@ const PANEL: &str = "members = [{ model = \"one\", weight = 3 }, { model = \"two
 /// One part at a time, so that the verdicts have the order of the pictures.
 const IMAGES: &str = "[images]\nfolder = \"state/images\"\naudit_share = 0.0\n[runtime]\nparts_in_flight = 1";
 
-/// What the model `corner` looks at in a picture of 64 pixels a side: left, top, right, bottom.
+/// What the models `corner` and `pooled` look at in a picture of 64 pixels a side: left, top, right, bottom.
 const LOOKED_AT: [u32; 4] = [8, 40, 24, 56];
 
 /// A place that is as dark, and that no model looks at.
@@ -31,6 +39,11 @@ fn within([left, top, right, bottom]: [u32; 4], x: u32, y: u32) -> bool {
 /// A line that has judged two parts: `1`, dark at two places, which is rejected, and `2`, bright, which passes. Model `one` looks at
 /// one of the places only, model `two` at the mean of all.
 fn judged() -> Place {
+    judged_by("corner")
+}
+
+/// The same with another model `one`.
+fn judged_by(one: &str) -> Place {
     let place = Place::new();
     std::fs::remove_dir_all(place.path("set/good")).unwrap();
     std::fs::create_dir(place.path("set/good")).unwrap();
@@ -39,7 +52,7 @@ fn judged() -> Place {
     });
     spots.save(place.path("set/good/1.png")).unwrap();
     GrayImage::from_pixel(64, 64, Luma([250])).save(place.path("set/good/2.png")).unwrap();
-    place.model("one", "corner", "dark");
+    place.model("one", one, "dark");
     place.model("two", "brightness", "dark");
     place.configure(PANEL, IMAGES);
     let output = place.kenpin(&["run", "kenpin.toml", "--run", "r"]);
@@ -61,7 +74,7 @@ fn number(value: &Value, pointer: &str) -> f64 {
 #[test]
 fn a_reject_is_explained_and_the_map_is_hottest_where_its_model_looks() {
     let place = judged();
-    let (code, told, stderr) = explain(&place, "1", &["--deletion", "3"]);
+    let (code, told, stderr) = explain(&place, "1", &["--curves", "3"]);
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!((&told["verdict"], &told["part"], &told["same_plan"]), (&"reject".into(), &"1".into(), &true.into()));
     let votes = [number(&told, "/members/0/score"), number(&told, "/members/1/score")];
@@ -77,17 +90,9 @@ fn a_reject_is_explained_and_the_map_is_hottest_where_its_model_looks() {
     assert_eq!(flip["members"][1], Value::Null, "the light member alone cannot do it");
 
     let looked = &told["members"][0]["looked"];
-    assert_eq!(looked["by"], "occlusion");
+    assert_eq!((&looked["by"], &looked["no_activation"]), (&"rise".into(), &NO_ACTIVATION.into()));
     assert!((number(looked, "/then") - number(looked, "/now")).abs() < 1e-6, "{looked}");
-    let (x, y) = (number(looked, "/peak/0"), number(looked, "/peak/1"));
-    assert!((8.0..24.0).contains(&x) && (40.0..56.0).contains(&y), "it is found to look at {x} {y}");
-    let area = number(looked, "/deletion/area");
-    for other in ["scattered", "misplaced"] {
-        let areas = looked["deletion"][other].as_array().unwrap();
-        assert_eq!(areas.len(), 3);
-        let worse = areas.iter().filter(|other| other.as_f64().unwrap() >= area).count();
-        assert_eq!(worse, 3, "{other}: {area} against {areas:?}");
-    }
+    hottest_where_it_looks(looked);
     let page = place.path(told["page"].as_str().unwrap());
     let text = std::fs::read_to_string(&page).unwrap();
     let stem = page.file_stem().unwrap().to_str().unwrap();
@@ -99,7 +104,80 @@ fn a_reject_is_explained_and_the_map_is_hottest_where_its_model_looks() {
     assert!(words.starts_with("verdict 1, part 1 of run r: reject, score 0.74"), "{words}");
     assert!(words.contains("routed: route all: it takes every part"), "{words}");
     assert!(words.contains("else: undecided with a fused score below 0.6000"), "{words}");
+    assert!(words.contains(&format!("by RISE (no class activation: {NO_ACTIVATION}), most at ")), "{words}");
+    let (_, again, _) = explain(&place, "1", &[]);
+    assert_eq!(again["members"][0]["looked"]["peak"], looked["peak"], "the same question has the same answer");
     assert!(place.path("told").join(format!("{stem}.html")).is_file());
+}
+
+/// Why the model `corner` has no class activation.
+const NO_ACTIVATION: &str = "Unsqueeze stands between its features and its answer";
+
+/// Model `one` is found to look where it does, and its map fares better than each random one, both ways.
+fn hottest_where_it_looks(looked: &Value) {
+    let (x, y) = (number(looked, "/peak/0"), number(looked, "/peak/1"));
+    assert!((8.0..24.0).contains(&x) && (40.0..56.0).contains(&y), "it is found to look at {x} {y}");
+    for (curve, sign) in [("deletion", 1.0), ("insertion", -1.0)] {
+        let area = number(looked, &format!("/curves/{curve}/area"));
+        for other in ["scattered", "misplaced"] {
+            let areas = looked["curves"][curve][other].as_array().unwrap();
+            assert_eq!(areas.len(), 3);
+            let worse = areas.iter().filter(|other| sign * other.as_f64().unwrap() >= sign * area).count();
+            assert_eq!(worse, 3, "{curve}, {other}: {area} against {areas:?}");
+        }
+    }
+}
+
+#[test]
+fn a_linear_head_behind_a_mean_over_places_is_explained_by_its_class_activation() {
+    let place = judged_by("pooled");
+    let before = std::fs::read_dir(place.path("one")).unwrap().count();
+    let (code, told, stderr) = explain(&place, "1", &["--curves", "3"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let looked = &told["members"][0]["looked"];
+    assert_eq!((&looked["by"], &looked["no_activation"]), (&"activation".into(), &Value::Null));
+    hottest_where_it_looks(looked);
+    assert_eq!(std::fs::read_dir(place.path("one")).unwrap().count(), before, "the model's folder is only read");
+
+    let (_, told, _) = explain(&place, "1", &["--rise", "--curves", "3"]);
+    let looked = &told["members"][0]["looked"];
+    assert_eq!((&looked["by"], &looked["no_activation"]), (&"rise".into(), &Value::Null), "as it was asked for");
+    hottest_where_it_looks(looked);
+}
+
+#[test]
+fn the_class_activation_of_a_small_graph_is_the_one_worked_out_by_hand() {
+    let model = Model::load(&root("tests/fixtures/onnx/pooled")).unwrap();
+    let opened = open(&std::fs::read(model.file()).unwrap(), "logits").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut copy = Model { folder: folder.path().into(), ..model.clone() };
+    std::fs::write(copy.file(), &opened.file).unwrap();
+    copy.passport.file.sha256 = sha256(&copy.file()).unwrap();
+    let output = |name: &str, shape, element| Output { name: name.into(), shape, element, activation: None };
+    copy.passport.outputs.push(output(SCORES, vec![0, 2], Element::Float32));
+    copy.passport.outputs.push(output(LENGTHS, vec![4], Element::Int64));
+    let (backend, settings) = newest();
+    let mut session = backend.open(&copy, &settings).unwrap();
+
+    let levels: Vec<f32> = (0..256_u16).map(|at| f32::from(at * 7 % 256) / 256.0).collect();
+    let fed = [Tensor::new(vec![1, 1, 16, 16], TensorData::F32(levels.clone())).unwrap()];
+    let [answer, scores, lengths] = session.run(&fed).unwrap() else { panic!("want three outputs") };
+    let seen = read(&model.passport, opened.end, scores, lengths, &Geometry::identity(16, 16)).unwrap();
+
+    assert_eq!((seen.map.width, seen.map.height, seen.map.covers), (8, 8, [0.0, 0.0, 16.0, 16.0]));
+    for (place, number) in seen.map.numbers.iter().enumerate() {
+        let (x, y) = (place % 8, place / 8);
+        let mean = [0, 1, 16, 17].map(|step| levels[2 * (16 * y + x) + step]).iter().sum::<f32>() / 4.0;
+        let looks = (1..3).contains(&x) && (5..7).contains(&y);
+        // The darkness counts 64 for one label and -64 for the other, the bias -1.5 and 1.5; the second feature counts alike.
+        let wanted = if looks { 128.0 * (1.0 - mean) } else { 0.0 } - 3.0;
+        assert!((number - wanted).abs() < 1e-3, "at {x} {y}: {number}, by hand {wanted}");
+    }
+    let answer = answer.float32().unwrap();
+    assert!(
+        (logit(seen.score) - f64::from(answer[1] - answer[0])).abs() < 1e-4,
+        "the mean of all places is the answer"
+    );
 }
 
 #[test]
@@ -157,7 +235,7 @@ fn a_model_that_is_not_the_one_that_judged_is_refused_by_name_and_the_numbers_st
     let prepared = passport.replace("scale = 0.00390625", "scale = 0.0078125");
     std::fs::write(place.path("one/passport.toml"), prepared).unwrap();
     let told = refused("model one gives 0.7058 of the kept frame, 0.9883 at the verdict");
-    assert_eq!(told["members"][0]["looked"]["by"], "occlusion", "what is seen is shown and the difference told");
+    assert_eq!(told["members"][0]["looked"]["by"], "rise", "what is seen is shown and the difference told");
     std::fs::write(place.path("one/passport.toml"), passport).unwrap();
 
     std::fs::write(place.path("one/model.onnx"), "spoilt").unwrap();
@@ -165,7 +243,7 @@ fn a_model_that_is_not_the_one_that_judged_is_refused_by_name_and_the_numbers_st
     place.model("one", "brightness", "dark");
     let told = refused("model one is another than the one that judged: its file has the SHA-256");
     assert_eq!((&told["members"][0]["looked"], &told["same_plan"]), (&Value::Null, &false.into()));
-    assert_eq!(told["members"][1]["looked"]["by"], "occlusion", "the other member is still shown");
+    assert_eq!(told["members"][1]["looked"]["by"], "rise", "the other member is still shown");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Where a member looked: its model is asked again about the kept frame, as the line asks it, then about the frame with places
-//! hidden. A model that is not the one that judged is never asked.
+//! Where a member looked: its model is asked again about the kept frame, as the line asks it, then for its class activation, or
+//! about the frame behind random masks. A model that is not the one that judged is never asked.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use image::RgbImage;
 use serde::Serialize;
 
-use super::ask::{Against, Asked, mean};
+use super::activation::activation;
+use super::ask::{Against, Asked, Curves, mean};
 use super::words::number;
 use crate::clock::Monotonic;
 use crate::config::{EngineBuild, JpegScale, Settings};
@@ -45,8 +46,10 @@ pub(super) enum By {
     Map,
     /// The boxes of a detector, which are no map.
     Boxes,
-    /// Places were hidden.
-    Occlusion,
+    /// What each place of its last features says to its answer.
+    Activation,
+    /// Random masks hid half of the picture, again and again.
+    Rise,
 }
 
 /// Where a member looked.
@@ -54,6 +57,9 @@ pub(super) enum By {
 pub(super) struct Looked {
     model: Name,
     by: By,
+    /// Why the map is not the class activation, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_activation: Option<String>,
     /// The file with the picture.
     pub(super) picture: PathBuf,
     /// The score of the model as it gives it, before any calibration: at the verdict, and now.
@@ -63,7 +69,7 @@ pub(super) struct Looked {
     peak: Option<[f64; 2]>,
     /// How the map fares against random ones.
     #[serde(skip_serializing_if = "Option::is_none")]
-    deletion: Option<Against>,
+    curves: Option<Curves>,
 }
 
 impl Looked {
@@ -79,21 +85,33 @@ impl Looked {
     /// In words.
     pub(super) fn words(&self) -> String {
         let how = match self.by {
-            By::Map => "its own map",
-            By::Boxes => "its boxes",
-            By::Occlusion => "what its score rests on, by occlusion",
+            By::Map => "its own map".to_owned(),
+            By::Boxes => "its boxes".to_owned(),
+            By::Activation => "what its score rests on, by class activation".to_owned(),
+            By::Rise => {
+                let why = self
+                    .no_activation
+                    .as_ref()
+                    .map_or_else(String::new, |why| format!(" (no class activation: {why})"));
+                format!("what its score rests on, by RISE{why}")
+            }
         };
         let peak = self.peak.map_or_else(String::new, |[x, y]| format!(", most at {x:.0} {y:.0}"));
         let again = match (self.then, self.now) {
             (Some(then), Some(now)) => format!("; its score is {}, at the verdict {}", number(now), number(then)),
             _ => String::new(),
         };
-        let deletion = self.deletion.as_ref().map_or_else(String::new, |against| {
+        let fares = |curve: &str, against: &Against| {
             let (scattered, misplaced) = (number(mean(&against.scattered)), number(mean(&against.misplaced)));
-            let area = number(against.area);
-            format!("; deletion {area}, of scattered maps {scattered}, of the map misplaced {misplaced}")
+            format!(
+                "; {curve} {}, of scattered maps {scattered}, of the map misplaced {misplaced}",
+                number(against.area)
+            )
+        };
+        let curves = self.curves.as_ref().map_or_else(String::new, |curves| {
+            fares("deletion", &curves.deletion) + &fares("insertion", &curves.insertion)
         });
-        format!("{how}{peak}{again}{deletion}; {}", self.picture.display())
+        format!("{how}{peak}{again}{curves}; {}", self.picture.display())
     }
 }
 
@@ -103,7 +121,9 @@ pub(super) struct Looking<'l> {
     pub(super) models: &'l BTreeMap<Name, Arc<Model>>,
     pub(super) message: &'l VerdictMessage,
     pub(super) out: &'l Path,
-    /// The maps that each is held against.
+    /// Whether a classifier is asked by RISE even where its class activation is to be had.
+    pub(super) rise: bool,
+    /// The maps that each is held against, of each kind.
     pub(super) random: u64,
 }
 
@@ -215,23 +235,28 @@ impl Looking<'_> {
         };
         let size = (image.width(), image.height());
         let area = vote.answer.crop.map_or(Rectangle::whole(size), Rectangle::between);
-        let found = match own(&findings, asked.model) {
-            Some(found) => found,
-            None if now.is_none() => {
-                return Ok(Err(Unseen::Nothing("what it finds says nothing of defects".into())));
-            }
-            None => (By::Occlusion, Some(asked.occlusion(image, area)?)),
+        let mut no_activation = None;
+        let (by, map) = match (own(&findings, asked.model), now) {
+            (Some(found), _) => found,
+            (None, None) => return Ok(Err(Unseen::Nothing("what it finds says nothing of defects".into()))),
+            (None, Some(_)) if self.rise => (By::Rise, Some(asked.rise(image, area)?)),
+            (None, Some(now)) => match activation(asked, &self.settings.runtime, now)? {
+                Ok(map) => (By::Activation, Some(map)),
+                Err(why) => {
+                    no_activation = Some(why);
+                    (By::Rise, Some(asked.rise(image, area)?))
+                }
+            },
         };
-        let (by, map) = found;
         let seen = view::rgb(image).context("the pixels of the kept frame do not fill it")?;
         let drawn = draw(&seen, by, map.as_ref(), &findings, asked.model);
         drawn.save(&picture).with_context(|| format!("{} cannot be written", picture.display()))?;
-        let deletion = match &map {
-            Some(map) if self.random > 0 && now.is_some() => Some(asked.against(image, area, map, self.random)?),
+        let curves = match &map {
+            Some(map) if self.random > 0 && now.is_some() => Some(asked.curves(image, area, map, self.random)?),
             _ => None,
         };
         let peak = map.as_ref().and_then(Map::peak).map(|(at, _)| at);
-        Ok(Ok(Looked { model: passport.name.clone(), by, picture, then, now, peak, deletion }))
+        Ok(Ok(Looked { model: passport.name.clone(), by, no_activation, picture, then, now, peak, curves }))
     }
 }
 
@@ -255,7 +280,7 @@ fn own(findings: &Findings, model: &Model) -> Option<(By, Option<Map>)> {
 }
 
 fn draw(frame: &RgbImage, by: By, map: Option<&Map>, findings: &Findings, model: &Model) -> RgbImage {
-    match map.filter(|_| by == By::Occlusion) {
+    match map.filter(|_| matches!(by, By::Activation | By::Rise)) {
         Some(map) => view::evidence(frame, map, model.passport.name.as_str()),
         None => view::draw(frame, findings, &model.passport.labels.defects),
     }

@@ -15,6 +15,9 @@ const GRAPH: u32 = 7;
 /// binary32 in `TensorProto.DataType`.
 const FLOAT: i32 = 1;
 
+/// Whole numbers of 64 bits in `TensorProto.DataType`.
+pub(super) const INT64: i32 = 7;
+
 /// What every name of an appended node, weight and output begins with.
 const PREFIX: &str = "kenpin.taught.";
 
@@ -54,9 +57,9 @@ impl Head {
 
 /// The nodes, weights and outputs that are added to a `GraphProto`.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Tail {
+pub(super) struct Tail {
     #[prost(message, repeated, tag = "1")]
-    node: Vec<Step>,
+    pub(super) node: Vec<Step>,
     #[prost(message, repeated, tag = "5")]
     initializer: Vec<Weights>,
     #[prost(message, repeated, tag = "12")]
@@ -65,15 +68,20 @@ struct Tail {
 
 /// A `NodeProto`.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Step {
+pub(super) struct Step {
     #[prost(string, repeated, tag = "1")]
-    input: Vec<String>,
+    pub(super) input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
-    output: Vec<String>,
+    pub(super) output: Vec<String>,
     #[prost(string, tag = "3")]
-    name: String,
+    pub(super) name: String,
     #[prost(string, tag = "4")]
-    op_type: String,
+    pub(super) op_type: String,
+    /// Each an `AttributeProto`, as its bytes: what is not understood is kept.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub(super) attribute: Vec<Vec<u8>>,
+    #[prost(string, tag = "7")]
+    pub(super) domain: String,
 }
 
 /// A `TensorProto` with its numbers.
@@ -111,6 +119,7 @@ impl Tail {
             output: vec![name.clone()],
             name: name.clone(),
             op_type: op_type.to_owned(),
+            ..Step::default()
         });
         name
     }
@@ -123,13 +132,12 @@ impl Tail {
     }
 
     /// Calls what comes out last by its name, and says it is an output of these axes.
-    fn finish(mut self, name: &str, dim: Vec<wire::Dimension>) -> Self {
+    pub(super) fn finish(&mut self, name: &str, elem_type: i32, dim: Vec<wire::Dimension>) {
         if let Some(output) = self.node.last_mut().and_then(|step| step.output.first_mut()) {
             name.clone_into(output);
         }
-        let tensor_type = Some(wire::TensorType { elem_type: FLOAT, shape: Some(wire::Shape { dim }) });
+        let tensor_type = Some(wire::TensorType { elem_type, shape: Some(wire::Shape { dim }) });
         self.output.push(wire::ValueInfo { name: name.to_owned(), r#type: Some(wire::Type { tensor_type }) });
-        self
     }
 }
 
@@ -188,7 +196,7 @@ fn tail(port: &wire::ValueInfo, length: usize, unit_length: bool, head: &Head) -
             // The batch stays open where it was.
             let shape = port.r#type.as_ref().and_then(|of| of.tensor_type.as_ref()?.shape.as_ref());
             let batch = shape.and_then(|shape| shape.dim.first().cloned()).unwrap_or_else(|| fixed(1));
-            tail.finish(head.output(), vec![batch, fixed(weights.len())])
+            tail.finish(head.output(), FLOAT, vec![batch, fixed(weights.len())]);
         }
         Head::Nearest { centres } => {
             let centres = tail.weight(centres);
@@ -197,13 +205,14 @@ fn tail(port: &wire::ValueInfo, length: usize, unit_length: bool, head: &Head) -
             // Over all axes, which stay as axes of 1.
             let least = tail.step("ReduceMin", &[&squares]);
             tail.step("Sqrt", &[&least]);
-            tail.finish(head.output(), vec![fixed(1), fixed(1)])
+            tail.finish(head.output(), FLOAT, vec![fixed(1), fixed(1)]);
         }
     }
+    tail
 }
 
 /// The bytes of a `ModelProto` with `tail` at the end of its graph.
-fn spliced(model: &[u8], tail: &[u8]) -> Result<Vec<u8>, String> {
+pub(super) fn spliced(model: &[u8], tail: &[u8]) -> Result<Vec<u8>, String> {
     let told = |error: prost::DecodeError| format!("it is no ONNX file: {error}");
     let (mut rest, mut whole, mut graphs) = (model, Vec::with_capacity(model.len() + tail.len() + 16), 0);
     while !rest.is_empty() {
