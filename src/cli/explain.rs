@@ -38,7 +38,7 @@ use heat::Looking;
 /// again, as the line asks it, and its score is held against that of the verdict. The picture shows where it looked: for an anomaly
 /// model or a segmentation their own map, for a detector its boxes. For a classifier it is the class activation (Zhou et al. 2016),
 /// what each place of its last features says to its answer, where only linear layers stand behind the mean over the places, as in
-/// ResNet, EfficientNet and the models of ELPV. For any other model it is RISE (Petsiuk et al. 2018): 300 random masks hide half
+/// `ResNet`, `EfficientNet` and the models of ELPV. For any other model it is RISE (Petsiuk et al. 2018): 300 random masks hide half
 /// of the picture, and the log-odds of a defect tell which half it was. Which of the two it is, and why, is told. A map says what this
 /// model's score rests on, not where the defect is: --curves tells how far it can be believed.
 ///
