@@ -7,6 +7,7 @@
 //! journal.
 
 mod announce;
+mod chart;
 mod door;
 mod drift;
 mod golden;
@@ -41,6 +42,7 @@ use crate::flow::{Admission, Trigger, bound, publish};
 use crate::name::Name;
 use crate::notify::Notify;
 use crate::telemetry::Telemetry;
+use chart::Charts;
 use door::Door;
 use golden::Examiner;
 use open::EmbeddedBroker;
@@ -67,6 +69,8 @@ pub struct App {
     shift: Shift,
     /// What is judged beside the line, where something is.
     golden: Option<Box<Golden>>,
+    /// What counts verdicts for control charts, where something does.
+    charts: Option<Charts>,
     desk: Arc<Desk>,
     cameras: Vec<(Name, Box<dyn Camera>)>,
     text: Text,
@@ -108,6 +112,7 @@ impl App {
         let crew = open::crew(&plan, &settings, &telemetry).await?;
         let ladder = ladder::ladder(&settings, &plan, &crew)?;
         let (desk, told) = open::desk(&settings, &crew, &telemetry).await?;
+        let charts = Charts::open(&settings, &desk)?;
         let recipe = shift::changeover::begin(&settings, &plan, &desk);
         let broker = open::broker(&mut settings).await?;
         let text = Text::open(&settings, &telemetry).await?;
@@ -128,6 +133,7 @@ impl App {
             telemetry,
             shift,
             golden: None,
+            charts,
             desk,
             cameras,
             text,
@@ -193,11 +199,13 @@ impl App {
             let (terms, crews, desk) = (Arc::clone(&terms), Arc::clone(&crews), Arc::clone(&self.desk));
             tokio::spawn(Examiner { golden, terms, crews, desk, birth: self.shift.born() }.run(stop.clone()))
         });
+        let (orders, counted) = (self.charts.as_ref().map(Charts::orders), CancellationToken::new());
+        let charts = self.charts.map(|charts| tokio::spawn(charts.run(counted.clone())));
         let shift = tokio::spawn(self.shift.serve(stop.clone(), broken.clone()));
 
         let register = register::of(&self.settings, &terms, &crews, &self.desk, &changer);
         let register = register.map(|register| tokio::spawn(register.follow(stop.clone())));
-        let commands = announce::commands(&self.settings, changer, &self.desk, &stop).map(tokio::spawn);
+        let commands = announce::commands(&self.settings, changer, orders, &self.desk, &stop).map(tokio::spawn);
         let (inlets, threads, started) = start_cameras(&self.settings, self.cameras, self.text, &self.telemetry, &stop);
         let door: Arc<dyn Admission> = Arc::new(Door { desk: Arc::clone(&self.desk) });
         let settings = DispatchSettings::from(&self.settings);
@@ -210,6 +218,10 @@ impl App {
         let mut done = started.and(drained("infer", infer).await);
         let settled = drained("the desk", settle).await;
         self.desk.give_up.cancel();
+        counted.cancel();
+        if let Some(charts) = charts {
+            done = done.and(charts.await.context("counting for the control charts broke off"));
+        }
         refresh.abort();
         let _ = refresh.await;
         drained_up.cancel();

@@ -11,6 +11,7 @@
 pub mod acquire;
 mod asker;
 pub mod dispatch;
+pub mod embedding;
 #[cfg(test)]
 pub(crate) mod fakes;
 pub mod frames;
@@ -238,6 +239,8 @@ pub struct Answer {
     pub crop: Option<[f64; 4]>,
     /// What it found, or why there is nothing.
     pub findings: Result<Findings, Unanswered>,
+    /// The embedding behind what it found, where its passport names one.
+    pub embedding: Option<Vec<f32>>,
     /// Where the time went.
     pub times: StageTimes,
     /// Where the session runs; `None` when the model could not be loaded.

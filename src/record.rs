@@ -1,5 +1,6 @@
 //! The study's first half: what is kept of every part.
 
+pub mod chart;
 pub mod images;
 pub mod journal;
 pub mod recipe;

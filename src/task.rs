@@ -140,6 +140,24 @@ pub enum Findings {
     },
 }
 
+/// What a model says of one question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The answer.
+    pub findings: Findings,
+    /// The embedding behind it, where the passport names one.
+    pub embedding: Option<Vec<f32>>,
+}
+
+/// As [`decode`], with the embedding behind the answer.
+///
+/// # Errors
+/// As [`decode`]; also where the embedding cannot be read.
+pub fn read(passport: &Passport, outputs: &[Tensor], geometry: &Geometry) -> Result<Read, String> {
+    let findings = decode(passport, outputs, geometry)?;
+    Ok(Read { findings, embedding: embedding::beside(passport, outputs)? })
+}
+
 /// Turns a model's outputs, in the order of its passport, into findings. `geometry` leads from the pixels of the image
 /// input back to those of the frame; a model without an image input is given none of either.
 ///

@@ -76,6 +76,14 @@ pub enum Event {
     DriftOver,
     /// A part was not looked at for drift, for those before it were not done.
     DriftUnseen,
+    /// The reject rate of a route, or that of undecided parts, went out of control.
+    ChartAlarm,
+    /// It is in control again, or somebody took note.
+    ChartOver,
+    /// The first subgroups gave a control chart its limits.
+    ChartBegun,
+    /// A verdict could not be read for the control charts, or they could not be kept.
+    ChartUnkept,
     /// The golden set was judged beside the line.
     GoldenJudged,
     /// A picture of the golden set was judged otherwise than expected, or could not be judged.
@@ -173,6 +181,10 @@ impl Event {
         Self::DriftBegan,
         Self::DriftOver,
         Self::DriftUnseen,
+        Self::ChartAlarm,
+        Self::ChartOver,
+        Self::ChartBegun,
+        Self::ChartUnkept,
         Self::GoldenJudged,
         Self::GoldenDiffers,
         Self::EngineBuilt,
@@ -220,6 +232,8 @@ impl Event {
             | Self::ImageExpired => Level::DEBUG,
             Self::BrokerConnected
             | Self::CameraConnected
+            | Self::ChartBegun
+            | Self::ChartOver
             | Self::DriftOver
             | Self::EngineBuilt
             | Self::GoldenJudged

@@ -7,12 +7,13 @@ use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::chart::Orders;
 use super::settle::Desk;
 use super::shift::Changer;
 use crate::config::Settings;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
-use crate::flow::publish::message::{BirthMessage, BornModel, Health, LabelMessage, StoppedModel, Topics};
+use crate::flow::publish::message::{BirthMessage, BornModel, ChartOrder, Health, LabelMessage, StoppedModel, Topics};
 use crate::flow::publish::wire::Address;
 use crate::flow::publish::{DRAIN, Publisher, commands};
 use crate::flow::retry::Retry;
@@ -41,11 +42,12 @@ pub(super) fn publisher(
     })
 }
 
-/// What hears commands, where there is a broker. The payload of `recipe` is the recipe's name and nothing else: a name has no
+/// What hears commands, where there is a broker. The payload of `recipe` is the recipe's name and nothing else, that of `chart` a word: a name has no
 /// parts that a schema could tell apart, and a controller without JSON can send it.
 pub(super) fn commands(
     settings: &Settings,
     changer: Changer,
+    charts: Option<Orders>,
     desk: &Desk,
     stop: &CancellationToken,
 ) -> Option<impl Future<Output = ()> + use<>> {
@@ -59,11 +61,18 @@ pub(super) fn commands(
                 let recipe = String::from_utf8_lossy(payload).into_owned();
                 Some(async move { changer.change_over(&recipe).await }.boxed())
             }
+            "chart" => Some(chart(charts.clone(), ChartOrder::read(payload)).boxed()),
             "label" => Some(label(journal.clone(), LabelMessage::read(payload)).boxed()),
             _ => None,
         }
     };
     Some(commands::serve(address, settings.device.clone(), Box::new(obey), Retry::default(), stop.clone()))
+}
+
+/// Gives an order to the control charts.
+async fn chart(charts: Option<Orders>, order: Result<ChartOrder, String>) -> Result<String, String> {
+    let charts = charts.ok_or("nobody draws control charts: the config has no [chart]")?;
+    charts.give(order?).await
 }
 
 /// Writes what an operator says of a verdict: what stands in the journal then, in one sentence.

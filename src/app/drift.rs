@@ -14,14 +14,17 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::config::{self, Settings};
+use crate::flow::embedding::embedding;
 use crate::flow::plan::{Fitted, Plan};
 use crate::flow::publish::message::{DriftedStatistic, Drifting, DriftingRoute, Health};
 use crate::flow::statistics::quality;
 use crate::flow::verdict::Verdict;
 use crate::flow::{Frame, WalkEnd, Walked};
 use crate::fusion::adaptive::Quality;
+use crate::learn::drift::space::FEWEST;
 use crate::learn::drift::{Look, Turn, Watch, Watching};
-use crate::models::fit::reference::{Reference, Seen};
+use crate::models::fit::reference::{Embedded, Reference, Seen};
+use crate::models::passport::Task;
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 
@@ -48,6 +51,7 @@ struct Sample {
     fit: String,
     reference: Arc<Reference>,
     score: Option<f64>,
+    embedding: Option<Embedded>,
     picture: Picture,
 }
 
@@ -109,7 +113,8 @@ impl Drift {
     }
 }
 
-/// Says in the log on which routes and rungs nobody watches for drift, since what judges there knows no reference.
+/// Says in the log on which routes and rungs nobody watches for drift, since what judges there knows no reference, or where nobody
+/// watches the embeddings that a member gives.
 pub(super) fn tell_unwatched(settings: &Settings, plan: &Plan) {
     if settings.drift.is_none() {
         return;
@@ -117,12 +122,23 @@ pub(super) fn tell_unwatched(settings: &Settings, plan: &Plan) {
     for (route, rung) in plan.routes().flat_map(|route| (0..plan.rungs.len().max(1)).map(move |rung| (route, rung))) {
         let ((index, route), rung_name) = (route, plan.rungs.get(rung));
         let Some(panel) = plan.panel(index, rung) else { continue };
-        if panel.fit.as_ref().and_then(|fit| fit.reference.as_ref()).is_none() {
-            let rung = rung_name.map_or_else(String::new, |rung| format!(" on rung {rung}"));
-            let name = &route.name;
+        let rung = rung_name.map_or_else(String::new, |rung| format!(" on rung {rung}"));
+        let name = &route.name;
+        let Some(reference) = panel.fit.as_ref().and_then(|fit| fit.reference.as_ref()) else {
             tracing::warn!(
                 "[drift] does not watch route {name}{rung}: it wants a fit by `kenpin fit` on labelled pictures"
             );
+            continue;
+        };
+        let watched = reference.embedding.as_ref().map(|space| space.member);
+        for (_, member) in panel.members.iter().enumerate().filter(|(seat, _)| watched != Some(*seat)) {
+            let passport = &plan.model(member.model).passport;
+            if passport.task == Task::Embedding || passport.embedding.is_some() {
+                let model = &passport.name;
+                tracing::warn!(
+                    "[drift] does not watch the embeddings of model {model} on route {name}{rung}: it watches those of one                      member, where the fit was made with {FEWEST} labelled pictures or more that it looked at whole"
+                );
+            }
         }
     }
 }
@@ -147,6 +163,7 @@ fn sample(walked: &Walked, verdict: &Verdict) -> Option<Sample> {
         fit: fit.sha256.clone(),
         reference: Arc::clone(reference),
         score: verdict.score,
+        embedding: reference.embedding.as_ref().and_then(|_| embedding(walked, &reference.camera)),
         picture: picture.or_else(|| frame().cloned().map(Picture::Frame)).unwrap_or(Picture::None),
     })
 }
@@ -166,6 +183,13 @@ impl Watcher {
         let watching = Watching::from(&self.told);
         let begin = || (sample.fit.clone(), Watch::new(watching));
         let (judged_by, watch) = self.watches.entry(sample.place.clone()).or_insert_with(begin);
+        if let (Some(space), Some(given)) = (&sample.reference.embedding, &sample.embedding)
+            && space.mean.len() != given.vector.len()
+        {
+            let (place, seen, wanted) = (told_place(&sample.place), given.vector.len(), space.mean.len());
+            let told = format_args!("{place}: an embedding has {seen} numbers, those of its fit have {wanted}");
+            self.telemetry.tell(Event::DriftUnseen, told);
+        }
         let mut left = None;
         if *judged_by != sample.fit {
             left = Some(std::mem::replace(judged_by, sample.fit.clone())).filter(|_| watch.is_drifting());
@@ -176,7 +200,8 @@ impl Watcher {
             Picture::Known(quality) => Some(*quality),
             Picture::Frame(frame) => Some(quality(&frame.image)),
         };
-        let turn = watch.see(Seen { score: sample.score, quality }, &sample.reference);
+        let embedding = sample.embedding.clone();
+        let turn = watch.see(&Seen { score: sample.score, quality, embedding }, &sample.reference);
         if let Some(left) = left {
             self.end(&left);
         }

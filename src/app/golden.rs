@@ -23,11 +23,11 @@ use crate::flow::infer::{Crew, Crews};
 use crate::flow::plan::Plan;
 use crate::flow::plan::terms::Terms;
 use crate::flow::pool::Pool;
-use crate::flow::publish::message::{BirthMessage, GoldenDifference, GoldenJudged};
+use crate::flow::publish::message::{BirthMessage, GoldenDifference, GoldenJudged, Health};
 use crate::flow::verdict::{Decision, Verdict};
 use crate::flow::{Part, Reading, Walked};
 use crate::name::Name;
-use crate::telemetry::Event;
+use crate::telemetry::{Event, Telemetry};
 use crate::value::Value;
 
 /// How often it is judged without a cause.
@@ -90,7 +90,7 @@ impl Golden {
         let pool = Pool::new(1);
         let mut differences = Vec::new();
         for picture in &self.pictures {
-            let difference = match self.part(picture, plan, &pool) {
+            let difference = match self.part(picture, plan, &pool).await {
                 Ok(part) => difference(picture, &judged(&walk(part).await)),
                 Err(why) => {
                     let (expected, told) = (picture.expected, picture.image.display().to_string());
@@ -102,8 +102,10 @@ impl Golden {
         differences
     }
 
-    fn part(&self, picture: &GoldenPicture, plan: &Arc<Plan>, pool: &Pool) -> Result<Part, String> {
-        let image = tokio::task::block_in_place(|| read_image(&picture.image, self.scale, pool))?;
+    async fn part(&self, picture: &GoldenPicture, plan: &Arc<Plan>, pool: &Pool) -> Result<Part, String> {
+        let (path, scale, pool) = (picture.image.clone(), self.scale, pool.clone());
+        let read = tokio::task::spawn_blocking(move || read_image(&path, scale, &pool)).await;
+        let image = read.map_err(|error| format!("reading it broke off: {error}"))??;
         let now = Monotonic::now();
         let reading = |(sensor, values): (&Name, &BTreeMap<String, Value>)| Reading {
             sensor: sensor.clone(),
@@ -141,45 +143,146 @@ pub(super) struct Examiner {
 
 impl Examiner {
     /// Judges it at once, and again for each cause, until `stop`.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut days = tokio::time::interval(EVERY);
-        days.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        days.tick().await;
-        self.birth.mark_unchanged();
-        let mut cause = "start";
-        while stop.run_until_cancelled(self.judge(cause)).await.is_some() {
-            cause = tokio::select! {
-                () = stop.cancelled() => return,
-                Ok(()) = self.birth.changed() => "change",
-                _ = days.tick() => "daily",
-            };
-        }
+    pub(super) async fn run(self, stop: CancellationToken) {
+        again(self.birth.clone(), &stop, |cause| self.judge(cause)).await;
     }
 
-    async fn judge(&self, cause: &str) {
+    async fn judge(&self, cause: &'static str) {
         let plan = self.terms.newest().plan;
         let differences = self.golden.differences(&plan, |part| self.crews.walk(part)).await;
-        let (pictures, differing, telemetry) = (self.golden.len(), differences.len(), &self.desk.telemetry);
-        for different in differences.iter().take(TOLD) {
-            telemetry.tell(Event::GoldenDiffers, format_args!("{different}"));
-        }
-        if let Some(more) = differing.checked_sub(TOLD).filter(|more| *more > 0) {
-            telemetry.tell_of(more as u64, Event::GoldenDiffers, format_args!("and {more} more pictures"));
-        }
-        let as_expected = pictures - differing;
-        telemetry.tell(
-            Event::GoldenJudged,
-            format_args!("{cause}: {as_expected} of {pictures} pictures of the golden set are judged as expected"),
-        );
-        let judged = GoldenJudged {
-            passed: differing == 0,
-            cause: cause.to_owned(),
-            at: Timestamp::now(),
-            plan: plan.hash.clone(),
-            pictures,
-            differing,
-            differences: differences.into_iter().take(TOLD).collect(),
+        tell(cause, &plan, self.golden.len(), differences, &self.desk.health, &self.desk.telemetry);
+    }
+}
+
+/// Has something judged at once, after each change and [`EVERY`] so often, one after the other, until `stop`. Time is that of
+/// tokio's timers, so that a test may hold it.
+async fn again<T, J: Future<Output = ()>>(
+    mut changes: watch::Receiver<T>,
+    stop: &CancellationToken,
+    judge: impl Fn(&'static str) -> J,
+) {
+    let mut days = tokio::time::interval(EVERY);
+    days.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    days.tick().await;
+    changes.mark_unchanged();
+    let mut cause = "start";
+    while stop.run_until_cancelled(judge(cause)).await.is_some() {
+        cause = tokio::select! {
+            () = stop.cancelled() => return,
+            Ok(()) = changes.changed() => "change",
+            _ = days.tick() => "daily",
         };
-        self.desk.health.send_modify(|health| health.golden = Some(judged));
+    }
+}
+
+/// Tells what came of it: the log, the counters and whoever looks at the health.
+fn tell(
+    cause: &str,
+    plan: &Plan,
+    pictures: usize,
+    differences: Vec<GoldenDifference>,
+    health: &watch::Sender<Health>,
+    telemetry: &Telemetry,
+) {
+    let differing = differences.len();
+    for different in differences.iter().take(TOLD) {
+        telemetry.tell(Event::GoldenDiffers, format_args!("{different}"));
+    }
+    if let Some(more) = differing.checked_sub(TOLD).filter(|more| *more > 0) {
+        telemetry.tell_of(more as u64, Event::GoldenDiffers, format_args!("and {more} more pictures"));
+    }
+    let as_expected = pictures - differing;
+    telemetry.tell(
+        Event::GoldenJudged,
+        format_args!("{cause}: {as_expected} of {pictures} pictures of the golden set are judged as expected"),
+    );
+    let judged = GoldenJudged {
+        passed: differing == 0,
+        cause: cause.to_owned(),
+        at: Timestamp::now(),
+        plan: plan.hash.clone(),
+        pictures,
+        differing,
+        differences: differences.into_iter().take(TOLD).collect(),
+    };
+    health.send_modify(|health| health.golden = Some(judged));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::flow::WalkEnd;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// A set of one picture in `folder`, which is to pass.
+    fn golden(folder: &std::path::Path) -> Golden {
+        let image = folder.join("good.png");
+        image::GrayImage::from_pixel(8, 8, image::Luma([200])).save(&image).unwrap();
+        let camera = Name::new("top").unwrap();
+        let pictures = vec![GoldenPicture { image, expected: Decision::Pass, sensors: BTreeMap::new() }];
+        let line = crate::config::Line { recipe: camera.clone(), run: camera.clone(), recipe_key: None };
+        Golden { pictures, camera, scale: JpegScale::Whole, line }
+    }
+
+    /// No route takes the part.
+    async fn nowhere(part: Part) -> Walked {
+        Walked { part, path: Vec::new(), end: WalkEnd::Unrouted, gates: Vec::new(), answers: Vec::new() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_set_is_judged_at_the_start_after_a_change_and_every_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let (golden, telemetry) = (golden(folder.path()), Telemetry::default());
+        let plan = Arc::new(Plan::without_models(Vec::new()));
+        let (health, mut told) = watch::channel(Health::default());
+        let (change, changes) = watch::channel(());
+        let (stop, started) = (CancellationToken::new(), Instant::now());
+        let judge = async |cause| {
+            let differences = golden.differences(&plan, nowhere).await;
+            tell(cause, &plan, golden.len(), differences, &health, &telemetry);
+        };
+        // The fifth hour brings a change; the clock leaps whenever nobody has anything to do.
+        let changing = async {
+            tokio::time::sleep(5 * HOUR).await;
+            change.send(()).unwrap();
+        };
+        let seen = async {
+            let mut seen = Vec::new();
+            while seen.len() < 5 {
+                told.changed().await.unwrap();
+                let judged = told.borrow_and_update().golden.clone().unwrap();
+                assert_eq!((judged.pictures, judged.differing, judged.passed), (1, 1, false), "{judged:?}");
+                seen.push((judged.cause, started.elapsed().as_secs() / HOUR.as_secs()));
+            }
+            stop.cancel();
+            seen
+        };
+        let ((), (), seen) = tokio::join!(again(changes, &stop, judge), changing, seen);
+        let wanted = [("start", 0), ("change", 5), ("daily", 24), ("daily", 48), ("daily", 72)];
+        assert_eq!(seen, wanted.map(|(cause, hour)| (cause.to_owned(), hour)));
+        assert_eq!((telemetry.count(Event::GoldenJudged), telemetry.count(Event::GoldenDiffers)), (5, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_judgement_follows_the_other_and_none_is_begun_after_the_stop() {
+        let (_change, changes) = watch::channel(());
+        let (stop, started, begun) = (CancellationToken::new(), Instant::now(), Mutex::new(Vec::new()));
+        // Each takes longer than a day; the next comes at once, and they do not pile up.
+        let judge = async |cause| {
+            begun.lock().unwrap().push((cause, started.elapsed().as_secs() / HOUR.as_secs()));
+            tokio::time::sleep(30 * HOUR).await;
+        };
+        let stopping = async {
+            tokio::time::sleep(100 * HOUR).await;
+            stop.cancel();
+        };
+        tokio::join!(again(changes, &stop, judge), stopping);
+        assert_eq!(*begun.lock().unwrap(), [("start", 0), ("daily", 30), ("daily", 60), ("daily", 90)]);
+        assert_eq!(started.elapsed().as_secs() / HOUR.as_secs(), 100);
     }
 }

@@ -51,6 +51,7 @@ pub(super) async fn desk(
         latency: None,
         governed: None,
         drifting: None,
+        charted: None,
         golden: None,
     });
     let drift = settings.drift.map(|told| Drift::open(told, &health, telemetry)).transpose()?;

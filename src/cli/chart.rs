@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FINDINGS, load_settings, say};
 use crate::flow::verdict::Decision;
-use crate::learn::control_chart::{Chart, Point, Rule, Subgroup, chart};
+use crate::learn::control_chart::{Chart, Point, Subgroup, chart};
 use crate::name::Name;
 use crate::record::journal::past::Past;
 
@@ -177,19 +177,9 @@ impl Report {
 impl Told {
     fn line(&self) -> Option<String> {
         let Point { subgroup: Subgroup { parts, rejected }, distance, violated, .. } = &self.point;
-        let rules: Vec<&str> = violated.iter().map(|rule| sentence(*rule)).collect();
+        let rules: Vec<&str> = violated.iter().map(|rule| rule.as_str()).collect();
         let (from, to) = (self.from, self.to);
         let told = || format!("{from} to {to}: {rejected} of {parts}, {distance:+.1} standard errors: ");
         (!rules.is_empty()).then(|| told() + &rules.join("; "))
-    }
-}
-
-/// A rule in words.
-const fn sentence(rule: Rule) -> &'static str {
-    match rule {
-        Rule::BeyondThree => "beyond three standard errors",
-        Rule::TwoOfThreeBeyondTwo => "two of three beyond two standard errors",
-        Rule::FourOfFiveBeyondOne => "four of five beyond one standard error",
-        Rule::EightOnOneSide => "eight in turn on one side",
     }
 }

@@ -14,6 +14,7 @@ use super::line::{self, Line};
 use super::{check, eval, load_settings_for_figures, runtime, say, start_logging};
 use crate::config::Settings;
 use crate::config::file::Drift;
+use crate::flow::embedding::embedding;
 use crate::flow::infer::Crew;
 use crate::flow::plan::Plan;
 use crate::flow::statistics::quality;
@@ -34,6 +35,8 @@ use crate::telemetry::Telemetry;
 /// is promised. Other lines change at a moment that is drawn, and count the parts from there to the alarm: to the corrupted
 /// pictures, or to the parts of --others, such as another product. No part comes twice in a run, so a change that is not seen
 /// before the parts have run out is told as not seen.
+///
+/// Where a member of the route gives embeddings, they are watched too: a quarter of the parts chooses in which directions.
 ///
 /// The watch is that of `[drift]` in the config, or the default one. Exit code 1 when a picture cannot be read.
 #[derive(Debug, clap::Args)]
@@ -162,7 +165,7 @@ impl Asked<'_> {
         let plain = self.seen(&set, None)?;
         let route = self.route(&plain)?;
         let kept: Vec<usize> = (0..plain.len()).filter(|&place| plain[place].0 == route).collect();
-        let of_route = |all: Vec<(String, Seen)>| kept.iter().map(|&place| all[place].1).collect::<Vec<Seen>>();
+        let of_route = |all: Vec<(String, Seen)>| kept.iter().map(|&place| all[place].1.clone()).collect::<Vec<Seen>>();
         let ways = self.args.corrupt.iter().map(|way| Ok(of_route(self.seen(&set, Some(*way))?)));
         let changed = ways.collect::<anyhow::Result<Vec<Vec<Seen>>>>()?;
         let others = self.args.others.as_ref().map(|path| -> anyhow::Result<Vec<Seen>> {
@@ -177,7 +180,8 @@ impl Asked<'_> {
         let seen = |_: &Labelled, walked: &Walked| {
             let last = walked.path.last().map(|&last| self.plan.route(last).name.to_string());
             let quality = walked.part.frames.first().map(|frame| quality(&frame.image));
-            (last.unwrap_or_default(), Seen { score: inspect::judge(walked).score, quality })
+            let embedding = embedding(walked, &self.line.camera);
+            (last.unwrap_or_default(), Seen { score: inspect::judge(walked).score, quality, embedding })
         };
         let seen = runtime()?.block_on(self.line.walk_all(set.iter(), seen));
         let unreadable = seen.iter().filter(|seen| seen.is_none()).count();

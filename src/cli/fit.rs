@@ -55,7 +55,8 @@ use values::{inner_share, method, pair, positive};
 /// a picture are held out together, thresholds come from the pictures as they are. Adaptive weights win only where they beat
 /// every other method by nested cross-validation.
 ///
-/// What the labelled pictures looked like is kept in the fit, too: `[drift]` in the config holds the line's own parts against it.
+/// What the labelled pictures looked like is kept in the fit, too, with their embeddings where a member gives some: `[drift]` in the
+/// config holds the line's own parts against it.
 ///
 /// With --journal the parts are the labelled verdicts of the line (`kenpin label`): what the members said stands in them, so no
 /// model is asked and no picture is wanted. People look at every reject and at few passes, so each part weighs by one over the

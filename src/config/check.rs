@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::document::Path;
 use super::findings::{Findings, advice};
-use super::settings::{Backend, Broker, Images, Join, Journal, Line, Mqtt, Review, Runtime, Settings};
+use super::settings::{Backend, Broker, Chart, Images, Join, Journal, Line, Mqtt, Review, Runtime, Settings};
 use super::{Surroundings, file};
 use crate::name::Name;
 
@@ -65,6 +65,12 @@ pub(super) fn settings(
         outputs,
         fits: file.fits.as_ref().and_then(|fits| Some(surroundings.folder.join(fits.folder.as_ref()?))),
         drift,
+        chart: file.chart.clone().map(|file::Chart { parts, baseline, rules, rates }| Chart {
+            parts,
+            baseline,
+            rules,
+            rates,
+        }),
         golden,
         journal: Journal {
             path: surroundings.folder.join(&file.journal.path),

@@ -6,6 +6,7 @@
 
 mod cameras;
 mod changeover;
+mod chart;
 mod drift;
 mod outputs;
 mod routes;
@@ -23,6 +24,7 @@ use crate::name::Name;
 
 pub use cameras::{Camera, CameraKind, Pace};
 pub use changeover::{Changeover, NumberedRecipe};
+pub use chart::Chart;
 pub use drift::{Drift, Golden};
 pub use outputs::{Output, OutputKind, OutputWork};
 pub use routes::{Condition, Fusion, Gate, Member, Read, Route, Rung};
@@ -74,6 +76,8 @@ pub struct File {
     pub fits: Option<Fits>,
     /// Whether the line's parts still look like those that its fits were made with; without this table nobody watches.
     pub drift: Option<Drift>,
+    /// A control chart of the reject rate while the line runs; without this table nobody draws one.
+    pub chart: Option<Chart>,
     /// Labelled pictures that are judged beside the line again and again; without this table none are.
     pub golden: Option<Golden>,
     /// Where verdicts are kept.

@@ -3,6 +3,7 @@
 //! Knows nothing of files, keys or defaults; every path in it is ready to be opened, every duration is a [`Duration`].
 
 mod cameras;
+mod chart;
 mod drift;
 mod frames;
 mod outputs;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
 pub use cameras::{Camera, CameraSource, JpegScale, Mode, Pace, Pipe, Raw, Replay, ReplayPartId, V4l, VideoDevice};
+pub use chart::{Chart, ChartRate, ChartRule};
 pub use drift::{Drift, Golden};
 pub use frames::{Filter, FrameFormat, Makeup, YuvEncoding};
 pub use outputs::{Answer, Edge, GpioEdges, LineAt, Output, Pulse, Work};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub fits: Option<PathBuf>,
     /// `[drift]`: how the line is watched; `None` watches nothing.
     pub drift: Option<Drift>,
+    /// `[chart]`: how the reject rate is watched; `None` watches none.
+    pub chart: Option<Chart>,
     /// `[golden]`: what is judged beside the line; `None` judges nothing.
     pub golden: Option<Golden>,
     /// `[journal]`: where verdicts are kept.

@@ -26,13 +26,13 @@ use crate::flow::retry::{Retry, draw};
 use crate::name::Name;
 use crate::telemetry::{Event, Telemetry};
 use message::{
-    BirthMessage, CountersMessage, DriftMessage, DriftingRoute, GoldenJudged, GoldenMessage, GovernorMessage, Health,
-    Standing, State, StatusMessage, Topics,
+    BirthMessage, ChartAlarm, ChartMessage, CountersMessage, DriftMessage, DriftingRoute, GoldenJudged, GoldenMessage,
+    GovernorMessage, Health, Standing, State, StatusMessage, Topics,
 };
 use outbox::{Ended, Outbox, Publication};
 
-/// Birth, status, counters, the rung, drift and the golden set waiting to be sent: one of each.
-const NOTES: usize = 6;
+/// Birth, status, counters, the rung, drift, charts and the golden set waiting to be sent: one of each.
+const NOTES: usize = 7;
 
 /// A verdict as the journal keeps it: its sequence number and its bytes.
 pub type Row = (u64, Vec<u8>);
@@ -103,6 +103,7 @@ pub async fn run(publisher: Publisher, stop: CancellationToken) {
 #[derive(Default)]
 struct Watched {
     drifting: Option<Vec<DriftingRoute>>,
+    charted: Option<Vec<ChartAlarm>>,
     golden: Option<GoldenJudged>,
 }
 
@@ -221,7 +222,7 @@ impl Publisher {
         }
     }
 
-    /// Tells which routes drift and what became of the golden set, where that is not what was told last over this connection.
+    /// Tells which routes drift, which rates are out of control and what became of the golden set, where that is not what was told last over this connection.
     async fn tell_watched(
         &self,
         last: &mut Watched,
@@ -232,6 +233,11 @@ impl Publisher {
             last.drifting = Some(drifting.clone());
             let message = DriftMessage::new(&self.birth.borrow(), drifting);
             notes.send(self.topics.drift(&message)).await?;
+        }
+        if let Some(charted) = health.charted.filter(|charted| last.charted.as_ref() != Some(charted)) {
+            last.charted = Some(charted.clone());
+            let message = ChartMessage::new(&self.birth.borrow(), charted);
+            notes.send(self.topics.chart(&message)).await?;
         }
         if let Some(judged) = health.golden.filter(|judged| last.golden.as_ref() != Some(judged)) {
             last.golden = Some(judged.clone());

@@ -6,10 +6,14 @@
 //! standardised chart), so that the rules hold for subgroups of different sizes. The limits are those of a normal
 //! distribution: where a subgroup expects fewer than about five rejects, rule 1 is met by chance more often than once in 370.
 
-use serde::Serialize;
+pub mod monitor;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::config::ChartRule as Rule;
 
 /// Parts that were judged one after the other, and how many of them were rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Subgroup {
     /// The parts, at least 1.
     pub parts: usize,
@@ -17,29 +21,16 @@ pub struct Subgroup {
     pub rejected: usize,
 }
 
-/// What a subgroup, with those before it, violates. Beyond always means on one side of the mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// One subgroup lies more than three standard errors off.
-    BeyondThree,
-    /// Two of three in turn lie more than two off, the last of them is one of the two.
-    TwoOfThreeBeyondTwo,
-    /// Four of five in turn lie more than one off, the last of them is one of the four.
-    FourOfFiveBeyondOne,
-    /// Eight in turn lie on one side.
-    EightOnOneSide,
-}
+/// How many standard errors off, for how many of how many subgroups in turn.
+const RULES: [(Rule, f64, usize, usize); 4] = [
+    (Rule::BeyondThree, 3.0, 1, 1),
+    (Rule::TwoOfThreeBeyondTwo, 2.0, 2, 3),
+    (Rule::FourOfFiveBeyondOne, 1.0, 4, 5),
+    (Rule::EightOnOneSide, 0.0, 8, 8),
+];
 
-impl Rule {
-    /// How many standard errors off, for how many of how many subgroups in turn.
-    const ALL: [(Self, f64, usize, usize); 4] = [
-        (Self::BeyondThree, 3.0, 1, 1),
-        (Self::TwoOfThreeBeyondTwo, 2.0, 2, 3),
-        (Self::FourOfFiveBeyondOne, 1.0, 4, 5),
-        (Self::EightOnOneSide, 0.0, 8, 8),
-    ];
-}
+/// The most subgroups that a rule looks at.
+const LONGEST: usize = 8;
 
 /// One point of the chart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,6 +50,18 @@ pub struct Point {
     pub violated: Vec<Rule>,
 }
 
+impl Point {
+    /// A subgroup with at least one part on a chart with this mean, 0 to 1; what it violates is not known yet.
+    fn of(subgroup: Subgroup, mean: f64) -> Self {
+        let rate = share(subgroup.rejected, subgroup.parts).unwrap_or(mean);
+        let error = (mean * (1.0 - mean) * share(1, subgroup.parts).unwrap_or_default()).sqrt();
+        // Where nothing or everything was rejected, every rate is the mean.
+        let distance = if error > 0.0 { (rate - mean) / error } else { 0.0 };
+        let (lower, upper) = ((mean - 3.0 * error).max(0.0), (mean + 3.0 * error).min(1.0));
+        Self { subgroup, rate, lower, upper, distance, violated: Vec::new() }
+    }
+}
+
 /// A p-chart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Chart {
@@ -76,13 +79,8 @@ pub fn chart(subgroups: &[Subgroup]) -> Option<Chart> {
     let mean = share(rejected, parts)?;
     let mut points: Vec<Point> = Vec::new();
     for &subgroup in subgroups.iter().filter(|subgroup| subgroup.parts > 0) {
-        let rate = share(subgroup.rejected, subgroup.parts)?;
-        let error = (mean * (1.0 - mean) * share(1, subgroup.parts)?).sqrt();
-        // Where nothing or everything was rejected, every rate is the mean.
-        let distance = if error > 0.0 { (rate - mean) / error } else { 0.0 };
-        let (lower, upper) = ((mean - 3.0 * error).max(0.0), (mean + 3.0 * error).min(1.0));
-        points.push(Point { subgroup, rate, lower, upper, distance, violated: Vec::new() });
-        let distances: Vec<f64> = points.iter().rev().take(8).map(|point| point.distance).collect();
+        points.push(Point::of(subgroup, mean));
+        let distances: Vec<f64> = points.iter().rev().take(LONGEST).map(|point| point.distance).collect();
         if let Some(last) = points.last_mut() {
             last.violated = violated(&distances);
         }
@@ -99,7 +97,7 @@ fn violated(distances: &[f64]) -> Vec<Rule> {
             newest && distances.iter().take(*of).filter(beyond(side, *off)).count() >= *wanted
         })
     };
-    Rule::ALL.iter().filter(|rule| holds(rule)).map(|(rule, ..)| *rule).collect()
+    RULES.iter().filter(|rule| holds(rule)).map(|(rule, ..)| *rule).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of parts stay far below 2^53")]

@@ -13,12 +13,13 @@
 //! were: a line that makes its parts in batches of their own kind, or labelled parts that were picked, drift by that.
 
 pub mod compare;
+pub mod space;
 pub mod trial;
 
 use std::collections::VecDeque;
 
 use crate::config::Drift;
-use crate::models::fit::reference::{Reference, Seen, Statistic};
+use crate::models::fit::reference::{Reference, Seen, Statistic, Values};
 use compare::{MODERATE, holm, kolmogorov_smirnov, population_stability_index};
 
 /// The lengths of looks: a sixteenth, an eighth, a quarter, a half, the whole window.
@@ -95,7 +96,7 @@ pub enum Turn {
 #[derive(Debug, Clone)]
 pub struct Watch {
     watching: Watching,
-    newest: VecDeque<Seen>,
+    newest: VecDeque<Values>,
     /// Parts since the last turn.
     parts: usize,
     drifting: bool,
@@ -114,12 +115,12 @@ impl Watch {
         self.drifting
     }
 
-    /// Takes the next part; what it changed.
-    pub fn see(&mut self, seen: Seen, reference: &Reference) -> Option<Turn> {
+    /// Takes the next part; what it changed. The reference must be the same for each part.
+    pub fn see(&mut self, seen: &Seen, reference: &Reference) -> Option<Turn> {
         if self.newest.len() >= self.watching.window {
             self.newest.pop_front();
         }
-        self.newest.push_back(seen);
+        self.newest.push_back(reference.values(seen));
         self.parts += 1;
         let turn = if self.drifting { self.over(reference) } else { self.began(reference) };
         if turn.is_some() {
@@ -152,7 +153,7 @@ impl Watch {
         let newest = || self.newest.iter().skip(self.newest.len().saturating_sub(parts));
         let mut differences: Vec<Difference> = Vec::new();
         for distribution in &reference.distributions {
-            let mut now: Vec<f64> = newest().filter_map(|seen| distribution.statistic.of(seen)).collect();
+            let mut now: Vec<f64> = newest().filter_map(|values| values.get(distribution.statistic)).collect();
             now.sort_by(f64::total_cmp);
             let (Some(median), Some(reference_median)) = (median(&now), median(&distribution.values)) else { continue };
             let test = kolmogorov_smirnov(&now, &distribution.values);

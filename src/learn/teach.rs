@@ -208,7 +208,8 @@ pub fn defect_log_odds(scores: &[f64]) -> f64 {
     greatest + bad.iter().map(|score| (score - greatest).exp()).sum::<f64>().ln() - good
 }
 
-fn dot(one: &[f64], other: &[f64]) -> f64 {
+/// The scalar product.
+pub(in crate::learn) fn dot(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
@@ -219,7 +220,7 @@ pub fn distance(one: &[f64], other: &[f64]) -> f64 {
 }
 
 /// The mean of at least one vector.
-fn mean<'v>(vectors: impl Iterator<Item = &'v [f64]>) -> Vec<f64> {
+pub(in crate::learn) fn mean<'v>(vectors: impl Iterator<Item = &'v [f64]>) -> Vec<f64> {
     let (mut sum, mut many) = (Vec::new(), 0);
     for vector in vectors {
         sum.resize(vector.len(), 0.0);

@@ -64,6 +64,10 @@ pub struct Passport {
     /// The outputs that are read, by name; the graph may have more.
     #[schemars(length(min = 1))]
     pub outputs: Vec<Output>,
+    /// The name of the output, among those that are read, that holds the embedding behind the answer: one row, by which `[drift]`
+    /// watches. Without it none is known; a model for `embedding` answers with its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<String>,
     /// The classes, and which of them are defects; for tasks that have classes.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
@@ -23,7 +24,7 @@ pub const FILE_NAME: &str = "taught.toml";
 const OLD: &str = "old";
 
 /// How a model was taught.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Taught {
     /// The version of this file's form, `kenpin.taught/1`.
@@ -31,8 +32,10 @@ pub struct Taught {
     /// The version of Kenpin that taught.
     pub kenpin: String,
     /// When it was taught, in UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub taught: jiff::Timestamp,
     /// From 1; each version of a model has the next number.
+    #[schemars(range(min = 1))]
     pub number: u32,
     /// What was learned on top of the embedding: prototype, ridge, logistic or memory-bank.
     pub head: String,
@@ -52,17 +55,18 @@ pub struct Taught {
 }
 
 /// The embedding model that a head stands on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Embedding {
     /// The name in its passport.
     pub model: Name,
     /// SHA-256 of its file.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
 }
 
 /// A class with its examples.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Class {
     /// Its name.
@@ -72,7 +76,7 @@ pub struct Class {
 }
 
 /// What a memory bank keeps and promises.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bank {
     /// How many good examples it keeps.
@@ -86,7 +90,7 @@ pub struct Bank {
 }
 
 /// Figures on examples that were held out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeldOutEstimate {
     /// How they were held out: leave-one-out or twenty-folds.
@@ -166,6 +170,7 @@ fn history(folder: &Path) -> History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::schema;
 
     fn taught(number: u32) -> Taught {
         Taught {
@@ -209,6 +214,24 @@ mod tests {
         let mut kept: Vec<String> = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         kept.sort();
         assert_eq!(kept, ["1.withdrawn", "2.withdrawn", "3.withdrawn", "3.withdrawn-2"]);
+    }
+
+    #[test]
+    fn what_is_written_holds_to_the_schema_and_a_misspelt_key_does_not() {
+        let validator = jsonschema::validator_for(&schema::of::<Taught>().to_value()).unwrap();
+        let figure = Estimate { value: 0.9, low: 0.8, high: 1.0 };
+        let (way, examples) = ("leave-one-out".to_owned(), 9);
+        let estimate = HeldOutEstimate { way, examples, balanced_accuracy: figure, auc: figure };
+        let whole = Taught { estimate: Some(estimate), ..taught(1) };
+        let bare = Taught { bank: None, seen_by_embedding: None, ..taught(2) };
+        for taught in [whole, bare] {
+            let text = toml_edit::ser::to_string_pretty(&taught).unwrap();
+            let mut json: serde_json::Value = toml_edit::de::from_str(&text).unwrap();
+            assert!(validator.is_valid(&json), "{text}");
+            json["heads"] = json["head"].clone();
+            assert!(!validator.is_valid(&json));
+        }
+        assert!(!validator.is_valid(&serde_json::to_value(taught(0)).unwrap()), "versions begin at 1");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Embedding: the first output as one vector.
+//! Embedding: the first output as one vector, or another one beside the answer of another task.
 //!
 //! Pure. Refuses numbers that are not finite, and a vector of zeroes where one of length 1 is wanted.
 
@@ -16,7 +16,20 @@ const MOST_NUMBERS: usize = 65_536;
 /// One sentence naming the output and the place in it: another shape than the passport's, no number or too many, one that
 /// is not finite, zeroes that have no direction.
 pub fn decode(passport: &Passport, outputs: &[Tensor]) -> Result<Findings, String> {
-    let answer = Answer::first(passport, outputs)?;
+    Ok(Findings::Embedding { vector: vector(&Answer::first(passport, outputs)?)? })
+}
+
+/// The embedding behind the answer of another task, where the passport names one.
+///
+/// # Errors
+/// As [`decode`].
+pub fn beside(passport: &Passport, outputs: &[Tensor]) -> Result<Option<Vec<f32>>, String> {
+    let Some(name) = &passport.embedding else { return Ok(None) };
+    vector(&Answer::named(passport, outputs, name)?).map(Some)
+}
+
+/// One output as a vector.
+fn vector(answer: &Answer<'_>) -> Result<Vec<f32>, String> {
     let numbers = answer.float32();
     if numbers.is_empty() || numbers.len() > MOST_NUMBERS {
         return Err(answer.told(&format!("the vector has {} numbers, 1 to {MOST_NUMBERS} are wanted", numbers.len())));
@@ -36,7 +49,7 @@ pub fn decode(passport: &Passport, outputs: &[Tensor]) -> Result<Findings, Strin
             *number = (f64::from(*number) / length) as f32;
         }
     }
-    Ok(Findings::Embedding { vector })
+    Ok(vector)
 }
 
 #[cfg(test)]

@@ -96,6 +96,8 @@ broken_configs! {
     // What is watched.
     drift_window_that_its_looks_do_not_divide: "[models.teacher]" => "[fits]\nfolder = \"f\"\n[drift]\nwindow = 100\n\n[models.teacher]";
     drift_without_fits: "[models.teacher]" => "[drift]\n\n[models.teacher]";
+    chart_without_a_rule: "[models.teacher]" => "[chart]\nrules = []\nbaseline = 2\n\n[models.teacher]";
+    chart_of_an_unknown_rule: "[models.teacher]" => "[chart]\nrules = [\"beyond-four\"]\n\n[models.teacher]";
     golden_set_of_no_camera: "[models.teacher]" => "[golden]\npath = \"golden\"\n\n[models.teacher]";
     golden_set_of_an_unknown_camera: "[models.teacher]" => "[golden]\npath = \"golden\"\ncamera = \"tip\"\n\n[models.teacher]";
     // What the schema finds.

@@ -225,7 +225,7 @@ fn the_long_help_teaches_and_the_command_list_stays_short() {
         "config Print the commented default config",
         "board Show what this machine tells of its heat, power and clocks",
         "doctor Say what this machine lacks for its work, each with the command that mends it",
-        "schema Print the JSON Schema of the config, of passports, of prices, of fits, of boards, of the doctor or of the messages",
+        "schema Print the JSON Schema of the config, of passports, of prices, of fits, of taught heads, of boards, of the doctor or of the messages",
         "demo Inspect the ELPV test cells end to end and print the table",
     ] {
         assert!(list.contains(line), "{line}: {list}");
@@ -273,6 +273,12 @@ fn the_example_of_a_passport_is_one_and_its_schema_is_printed() {
     }
     let schema: Value = serde_json::from_str(&stdout(&kenpin(["schema", "--fit"]))).unwrap();
     assert_eq!((&schema["title"], &schema["additionalProperties"]), (&"Fit".into(), &false.into()));
+    let schema: Value = serde_json::from_str(&stdout(&kenpin(["schema", "--taught"]))).unwrap();
+    assert_eq!((&schema["title"], &schema["additionalProperties"]), (&"Taught".into(), &false.into()));
+    for (key, property) in schema["properties"].as_object().unwrap() {
+        assert!(property["description"].is_string(), "{key}: {property:#}");
+    }
+    assert_eq!(kenpin(["schema", "--taught", "--fit"]).status.code(), Some(2));
     assert_eq!(kenpin(["schema", "--passport", "--messages"]).status.code(), Some(2));
 }
 

@@ -58,6 +58,7 @@ fn plan(models: &[&str], runtime: &Runtime, wrong_hash: Option<&str>) -> Arc<Pla
         runtime: runtime.clone(),
         fits: None,
         drift: None,
+        chart: None,
         golden: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,

@@ -212,3 +212,113 @@ fn a_route_without_a_fit_that_knows_its_pictures_is_told_as_unwatched() {
     daemon.wait_for("[drift] does not watch route all: it wants a fit by `kenpin fit` on labelled pictures", 1);
     assert!(daemon.wait().success());
 }
+
+/// Pictures that grow brighter to the right, or downwards, by a slope that is drawn for each: all that is watched of a picture but
+/// its embedding is blind to the way. No two are alike.
+fn ramps(place: &Place, [good, defective]: [&str; 2], count: usize, seed: u64, downwards: bool) {
+    let (mut random, mut drawn) = (fastrand::Rng::with_seed(seed), std::collections::BTreeSet::new());
+    for number in 0..count {
+        let mut draw = || (random.i32(30..226), random.i32(-4..5));
+        let (level, slope) = std::iter::repeat_with(&mut draw).find(|drawn_now| drawn.insert(*drawn_now)).unwrap();
+        let folder = place.path(if level < 100 { defective } else { good });
+        std::fs::create_dir_all(&folder).unwrap();
+        let at = |x: u32, y: u32| slope * (2 * i32::try_from(if downwards { y } else { x }).unwrap() - 7);
+        let pixel = |x, y| image::Luma([u8::try_from(level + at(x, y)).unwrap()]);
+        image::GrayImage::from_fn(8, 8, pixel).save(folder.join(format!("{seed}-{number:04}.png"))).unwrap();
+    }
+}
+
+/// A line on which a member gives an embedding and has no vote.
+fn with_embeddings(rest: &str) -> Place {
+    let place = Place::new();
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/embedding");
+    std::fs::create_dir(place.path("embedding")).unwrap();
+    for file in ["model.onnx", "passport.toml"] {
+        std::fs::copy(source.join(file), place.path("embedding").join(file)).unwrap();
+    }
+    ramps(&place, ["labelled/good", "labelled/defective"], 400, 1, false);
+    let panel = "members = [{ model = \"one\" }, { model = \"embedding\", votes = false }]";
+    place.configure(panel, &format!("[models.embedding]\nfolder = \"embedding\"\n{rest}"));
+    place
+}
+
+#[test]
+fn a_change_of_the_embeddings_alone_raises_the_alarm() {
+    let place =
+        with_embeddings("[fits]\nfolder = \"state/fits\"\n[drift]\nwindow = 64\nparts_per_false_alarm = 10000\n");
+    let fitted = |further: &[&str]| place.kenpin(&[&["fit", "kenpin.toml", "labelled"], further].concat());
+    let output = fitted(&[]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("embeddings of embedding: 200 of 400 parts chose 2 directions"), "{told}");
+    let first = std::fs::read_to_string(place.path("state/fits/all.toml")).unwrap();
+    assert!(first.contains("statistic = \"embedding-beyond\"") && first.contains("chosen_by = 200"), "{first}");
+    // The second fit asks no model: what was kept of the first has the embeddings, to the last digit.
+    let reference = |text: &str| text.split_once("[reference]").unwrap().1.to_owned();
+    assert!(fitted(&[]).status.success());
+    let second = std::fs::read_to_string(place.path("state/fits/all.toml")).unwrap();
+    assert!(first != second && reference(&first) == reference(&second));
+
+    // The daemon: pictures of the same kind, then others that differ in their embeddings only.
+    ramps(&place, ["line", "line"], 320, 2, false);
+    ramps(&place, ["line", "line"], 320, 3, true);
+    std::fs::create_dir(place.path("conf.d")).unwrap();
+    std::fs::write(place.path("conf.d/line.toml"), "[cameras.top]\npath = \"line\"\n").unwrap();
+    let daemon = Daemon::start(&place.path("kenpin.toml"));
+    let lines = daemon.lines.clone();
+    assert!(daemon.wait().success());
+    let alarms = lines.wait("the end", |lines| {
+        Some(lines.iter().filter(|line| line.contains("drift_began")).cloned().collect::<Vec<_>>())
+    });
+    let [alarm] = alarms.as_slice() else { panic!("one alarm: {alarms:#?}") };
+    assert!(alarm.contains("embedding, distance beyond the directions"), "{alarm}");
+    for other in ["score (", "sharpness (", "brightness (", "clipped (", "noise ("] {
+        assert!(!alarm.contains(other), "{alarm}");
+    }
+    let mut verdicts = place.verdicts("default");
+    verdicts.sort_by_key(|verdict| verdict["seq"].as_u64());
+    assert_eq!(verdicts.len(), 640);
+    let first = verdicts.iter().position(|verdict| verdict.get("drift").is_some()).unwrap();
+    println!("embeddings changed with part 321; the alarm stood before verdict {}", first + 1);
+    assert!((320..320 + 128).contains(&first), "{first}");
+}
+
+#[test]
+fn a_trial_on_embeddings_keeps_the_promise_and_sees_the_change() {
+    let place = with_embeddings("");
+    ramps(&place, ["others/good", "others/defective"], 400, 2, true);
+    let words = ["drift", "kenpin.toml", "labelled", "--others", "others", "--runs=100", "--json", "--window=64"];
+    // So lax that the promise can be put to the test.
+    let output = place.kenpin(&[&words[..], &["--parts-per-false-alarm=1000"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (undisturbed, changed) = (&report["undisturbed"], &report["changes"][0]);
+    println!("{undisturbed} {changed}");
+    let number = |key: &str| undisturbed[key].as_f64().unwrap();
+    assert!((number("runs") - 100.0).abs() < 1e-9 && (number("parts_per_run") - 200.0).abs() < 1e-9);
+    assert!(number("false_alarms") <= number("promised") + 2.0 * number("promised_error"), "{undisturbed}");
+    assert_eq!((&changed["seen"], &changed["false_alarms"]), (&100.into(), &0.into()), "{changed}");
+    assert!(changed["parts_until_alarm"]["median"].as_f64().unwrap() <= 64.0, "{changed}");
+}
+
+#[test]
+fn a_taught_model_has_its_embedding_watched_without_a_further_member() {
+    let place = with_embeddings("");
+    let words = ["teach", "--embedding", "embedding", "--examples", "labelled", "--head", "ridge", "--out", "taught"];
+    let output = place.kenpin(&words);
+    assert!(output.status.success(), "{output:?}");
+    let passport = std::fs::read_to_string(place.path("taught/passport.toml")).unwrap();
+    assert!(passport.contains("embedding = \"vector\""), "{passport}");
+    let panel = "members = [{ model = \"taught\" }]";
+    place.configure(panel, "[models.taught]\nfolder = \"taught\"\n");
+    let output = place.kenpin(&["fit", "kenpin.toml", "labelled"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("embeddings of taught: 200 of 400 parts chose 2 directions"), "{told}");
+    ramps(&place, ["others/good", "others/defective"], 400, 2, true);
+    let words = ["drift", "kenpin.toml", "labelled", "--others", "others", "--runs=20", "--json", "--window=64"];
+    let output = place.kenpin(&words);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let changed = &report["changes"][0];
+    assert_eq!((&changed["seen"], &changed["false_alarms"]), (&20.into(), &0.into()), "{report}");
+    assert_eq!(changed["statistics"]["embedding-beyond"], 20, "{report}");
+}

@@ -218,7 +218,8 @@ fn assemble(
         let (model, sha256) = (passport.name.clone(), passport.file.sha256.clone());
         FittedMember { model, sha256, weight, calibrator: Calibrator::None }
     });
-    let seen = |(said, score): (&Said, &f64)| Seen { score: Some(*score), quality: Some(said.quality) };
+    let seen =
+        |(said, score): (&Said, &f64)| Seen { score: Some(*score), quality: Some(said.quality), embedding: None };
     let reference = gathered
         .said
         .map(|(camera, said)| Reference::of(camera, &said.iter().zip(&scores).map(seen).collect::<Vec<Seen>>()));

@@ -12,11 +12,12 @@ use crate::cli::line;
 use crate::config::Settings;
 use crate::flow::plan::{self, Plan};
 use crate::fusion::adaptive::Quality;
+use crate::learn::drift::space;
 use crate::learn::ensemble::{Copies, Parts};
 use crate::learn::panel::Panel;
 use crate::models::catalogue::sha256_of;
 use crate::models::fit::Reviewed;
-use crate::models::fit::reference::{Reference, Seen};
+use crate::models::fit::reference::{Embedded, Reference, Seen};
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
 
@@ -37,14 +38,24 @@ pub(super) fn sits_twice(plan: &Plan, panel: &plan::Panel) -> Option<String> {
     })
 }
 
+/// What the pictures of parts looked like.
+pub(super) struct Taken {
+    /// The camera that they stand for.
+    camera: Name,
+    /// How well each was taken.
+    quality: Vec<Quality>,
+    /// The embedding of each, where a member gave one.
+    embedded: Vec<Option<Embedded>>,
+}
+
 /// What was gathered of the labelled parts.
 pub(super) struct Gathered {
     pub(super) parts: Parts,
     pub(super) labels: MeasuredSet,
     /// Labelled parts that are not among `parts`.
     pub(super) left_out: usize,
-    /// How well the picture of each of `parts` was taken, and for which camera it stands; `None` where no model was asked.
-    pub(super) taken: Option<(Name, Vec<Quality>)>,
+    /// What the picture of each of `parts` looked like; `None` where no model was asked.
+    pub(super) taken: Option<Taken>,
     /// How they came to be looked at, where they are verdicts of the line, and what became of all labels.
     pub(super) reviewed: Option<(Reviewed, Census)>,
 }
@@ -52,12 +63,15 @@ pub(super) struct Gathered {
 impl Gathered {
     /// What the parts look like as they were taken and as the panel scores them.
     pub(super) fn reference(&self, panel: &Panel) -> Option<Reference> {
-        let (camera, quality) = self.taken.as_ref()?;
+        let Taken { camera, quality, embedded } = self.taken.as_ref()?;
         let as_taken = |place: &usize| self.parts.copies.as_ref().is_none_or(|copies| copies.as_taken[*place]);
-        let seen =
-            |place: usize| Seen { score: Some(panel.score(&self.parts, place)), quality: quality.get(place).copied() };
+        let seen = |place: usize| Seen {
+            score: Some(panel.score(&self.parts, place)),
+            quality: quality.get(place).copied(),
+            embedding: embedded.get(place).cloned().flatten(),
+        };
         let seen: Vec<Seen> = (0..self.parts.len()).filter(as_taken).map(seen).collect();
-        Some(Reference::of(camera.clone(), &seen))
+        Some(space::reference(camera.clone(), &seen))
     }
 }
 
@@ -99,7 +113,8 @@ pub(super) fn gather(
             |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.scores.get(at).copied()).collect();
         let quality = kept.iter().filter_map(|&place| Some(said[place].as_ref()?.quality)).collect::<Vec<_>>();
         let members = (0..voters(seat.panel).count()).map(member).collect();
-        taken = Some((camera, quality));
+        let embedded = kept.iter().map(|&place| said[place].as_ref()?.embedding.clone()).collect();
+        taken = Some(Taken { camera, quality, embedded });
         (kept, members)
     };
     ensure!(!kept.is_empty(), "route {} judges none of the {pictures} labelled parts", seat.route);
@@ -114,7 +129,7 @@ pub(super) fn gather(
         copies: args.adaptive.then(|| Copies {
             picture: kept.iter().map(|place| place / each).collect(),
             as_taken: kept.iter().map(|place| place % each == 0).collect(),
-            quality: taken.as_ref().map(|(_, quality)| quality.clone()).unwrap_or_default(),
+            quality: taken.as_ref().map(|taken| taken.quality.clone()).unwrap_or_default(),
             each: u32::try_from(each).unwrap_or(u32::MAX),
         }),
     };

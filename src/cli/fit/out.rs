@@ -108,6 +108,7 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
             percent(cascade.confidence)
         ));
     }
+    lines.extend(embedding(fit));
     if let Some((reviewed, census)) = fit.reviewed.as_ref().zip(report.labels.as_ref()) {
         lines.extend(journal::lines(reviewed, census));
     } else if report.left_out > 0 {
@@ -122,6 +123,19 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
             .push(format!("without a fit yet: [{rungs}]; a rung may not judge by the fit of another, so fit them too"));
     }
     lines
+}
+
+/// Whose embeddings `[drift]` is to watch, and by how many parts.
+fn embedding(fit: &Fit) -> Option<String> {
+    let reference = fit.reference.as_ref()?;
+    let space = reference.embedding.as_ref()?;
+    let model = &fit.members.get(space.member)?.model;
+    let (chosen_by, directions) = (space.chosen_by, space.directions.len());
+    let parts = reference.parts;
+    Some(format!(
+        "embeddings of {model}: {chosen_by} of {parts} parts chose {directions} directions, the others say how far parts lie along and \
+         beyond them"
+    ))
 }
 
 fn member(FittedMember { model, weight, calibrator, .. }: &FittedMember) -> String {

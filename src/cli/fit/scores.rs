@@ -2,7 +2,9 @@
 //! a file of out-of-fold scores.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
@@ -12,6 +14,7 @@ use crate::cli::labelled::Labelled;
 use crate::cli::line::{Line, jpeg_scale};
 use crate::cli::runtime;
 use crate::config::{self, Lighter, Settings, Station, WhenNone};
+use crate::flow::embedding::embedding;
 use crate::flow::infer::Crew;
 use crate::flow::plan::{Member, Panel, Plan};
 use crate::flow::statistics::quality;
@@ -21,6 +24,7 @@ use crate::fusion::adaptive::Quality;
 use crate::fusion::boxes::{BoxFusion, Calibration};
 use crate::fusion::calibrator::logistic;
 use crate::models::catalogue::{sha256, sha256_of};
+use crate::models::fit::reference::Embedded;
 use crate::models::passport::Tier;
 use crate::models::price::replace;
 use crate::name::Name;
@@ -39,6 +43,8 @@ pub(super) struct Said {
     pub(super) scores: Vec<f64>,
     /// How well its frame was taken.
     pub(super) quality: Quality,
+    /// Its embedding, where a member gave one and the picture is as it was taken.
+    pub(super) embedding: Option<Embedded>,
 }
 
 /// The settings under which members are asked: everybody is asked, nobody's score is changed. What has no part in a member's
@@ -100,7 +106,8 @@ impl Asked<'_> {
         let keys: Vec<String> = set.iter().zip(hashes).map(key).collect();
         let missing: Vec<usize> = (0..set.len()).filter(|&place| !kept.contains_key(&keys[place])).collect();
         if !missing.is_empty() {
-            let (said, fallback) = self.walk(missing.iter().map(|&place| &set[place]), said)?;
+            let asked = missing.iter().map(|&place| &set[place]);
+            let (said, fallback) = self.walk(asked, |labelled, walked| said(labelled, walked, self.camera))?;
             for (place, said) in missing.into_iter().zip(said) {
                 if let Some(said) = said.flatten() {
                     kept.insert(keys[place].clone(), said);
@@ -139,22 +146,25 @@ impl Asked<'_> {
         let (runtime, scale) = (&self.settings.runtime, jpeg_scale(self.camera, self.settings));
         let Self { plan, camera, rung, .. } = self;
         let hash = &plan.hash;
-        let text =
-            format!("with quality {hash} {camera} {rung} {:?} {:?} {scale:?}", runtime.backends, runtime.providers);
+        let text = format!(
+            "with quality and embedding {hash} {camera} {rung} {:?} {:?} {scale:?}",
+            runtime.backends, runtime.providers
+        );
         self.state.join(folder).join(format!("{}.{ending}", sha256_of(text.as_bytes())))
     }
 }
 
 /// What became of one walk; `None`, which is told, where a voting member says nothing.
-fn said(labelled: &Labelled, walked: &Walked) -> Option<Said> {
+fn said(labelled: &Labelled, walked: &Walked, camera: &Name) -> Option<Said> {
     let plan = &walked.part.plan;
     let quality = quality(&walked.part.frames.first()?.image);
+    let embedding = if labelled.corruption.is_none() { embedding(walked, camera) } else { None };
     let Some(&last) = walked.path.last() else {
-        return Some(Said { route: String::new(), scores: Vec::new(), quality });
+        return Some(Said { route: String::new(), scores: Vec::new(), quality, embedding });
     };
     let route = plan.route(last).name.to_string();
     let Some(panel) = plan.panel(last, walked.part.rung) else {
-        return Some(Said { route, scores: Vec::new(), quality });
+        return Some(Said { route, scores: Vec::new(), quality, embedding });
     };
     let mut scores = Vec::new();
     for (seat, member) in voters(panel) {
@@ -166,7 +176,7 @@ fn said(labelled: &Labelled, walked: &Walked) -> Option<Said> {
         };
         scores.push(score);
     }
-    Some(Said { route, scores, quality })
+    Some(Said { route, scores, quality, embedding })
 }
 
 /// The score of one answer, as the model gives it.
@@ -185,27 +195,38 @@ fn read_kept(path: &Path) -> anyhow::Result<BTreeMap<String, Said>> {
     if !path.exists() {
         return Ok(BTreeMap::new());
     }
-    let numbers = |text: &str| {
-        let numbers = text.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>();
-        numbers.context("a score is no number: remove the file to ask the models again")
-    };
-    let row = |row: csv::Result<(String, String, String, String)>| {
-        let (key, route, scores, taken) = row?;
+    let row = |row: csv::Result<(String, String, String, String, String)>| {
+        let (key, route, scores, taken, embedding) = row?;
         let [sharpness, brightness, clipped, noise] = numbers(&taken)?[..] else {
             bail!("a picture has other figures than four: remove the file to ask the models again")
         };
         let quality = Quality { sharpness, brightness, clipped, noise };
-        Ok((key, Said { route, scores: numbers(&scores)?, quality }))
+        let embedding = embedding.split_once(':').map(|(member, vector)| {
+            let member = member.parse().context("a seat is no number: remove the file to ask the models again")?;
+            anyhow::Ok(Embedded { member, vector: numbers(vector)?.into() })
+        });
+        Ok((key, Said { route, scores: numbers(&scores)?, quality, embedding: embedding.transpose()? }))
     };
     csv::Reader::from_path(path)?.deserialize().map(row).collect()
 }
 
+/// Numbers with spaces between them.
+fn numbers<N: FromStr<Err = ParseFloatError>>(text: &str) -> anyhow::Result<Vec<N>> {
+    let numbers = text.split_whitespace().map(str::parse).collect::<Result<Vec<N>, _>>();
+    numbers.context("a score is no number: remove the file to ask the models again")
+}
+
+fn joined<N: ToString>(numbers: &[N]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<String>>().join(" ")
+}
+
 fn write_kept(path: &Path, kept: &BTreeMap<String, Said>) -> anyhow::Result<()> {
     let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["part", "route", "scores", "sharpness brightness clipped noise"])?;
-    let joined = |numbers: &[f64]| numbers.iter().map(ToString::to_string).collect::<Vec<String>>().join(" ");
-    for (key, Said { route, scores, quality: Quality { sharpness, brightness, clipped, noise } }) in kept {
-        rows.write_record([key, route, &joined(scores), &joined(&[*sharpness, *brightness, *clipped, *noise])])?;
+    rows.write_record(["part", "route", "scores", "sharpness brightness clipped noise", "member:embedding"])?;
+    for (key, Said { route, scores, quality: Quality { sharpness, brightness, clipped, noise }, embedding }) in kept {
+        let embedding = embedding.as_ref().map(|Embedded { member, vector }| format!("{member}:{}", joined(vector)));
+        let quality = joined(&[*sharpness, *brightness, *clipped, *noise]);
+        rows.write_record([key, route, &joined(scores), &quality, &embedding.unwrap_or_default()])?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder)?;

@@ -98,6 +98,9 @@ fn passport(name: &Name, file: ModelFile, embedding: &Model, built: &Built, taug
         let scores = output(vec![1, names.len()], Some(Activation::Softmax));
         (Task::Classification, vec![scores], Labels { names, defects })
     };
+    // The embedding stays an output, for drift to be watched by.
+    let mut outputs = outputs;
+    outputs.extend(of.outputs.first().cloned());
     Passport {
         schema: SCHEMA.into(),
         name: name.clone(),
@@ -110,6 +113,7 @@ fn passport(name: &Name, file: ModelFile, embedding: &Model, built: &Built, taug
         inputs: of.inputs.clone(),
         // The nearest of a bank is that of one vector a run.
         batch_up_to: of.batch_up_to.filter(|_| built.threshold().is_none()),
+        embedding: of.outputs.first().map(|output| output.name.clone()),
         outputs,
         labels,
         reference: None,

@@ -26,11 +26,12 @@ use crate::config::{Provider, Runtime};
 use crate::engines::build::tidy;
 use crate::engines::store::Store;
 use crate::flow::plan::{ModelIndex, Plan};
-use crate::flow::{Answer, Findings, Part, Placement, StageTimes, Unanswered, Walked, bound};
+use crate::flow::{Answer, Part, Placement, StageTimes, Unanswered, Walked, bound};
 use crate::memory::budget::Budget;
 use crate::models::ModelError;
 use crate::models::passport::Model;
 use crate::name::Name;
+use crate::task::Read;
 use crate::task::geometry::Region;
 use crate::telemetry::{Event, Telemetry};
 use desk::Desk;
@@ -105,7 +106,7 @@ impl Request {
 /// A model's reply.
 #[derive(Debug)]
 struct Reply {
-    findings: Result<Findings, String>,
+    read: Result<Read, String>,
     times: StageTimes,
     /// Where it was made; `None` where no session was asked.
     placement: Option<Arc<Placement>>,
@@ -200,16 +201,19 @@ impl Crew {
         };
         let camera = question.frame.as_ref().map(|frame| frame.camera.clone());
         self.asked.now();
-        let Reply { findings, times, placement } = seat.ask(question, urgency).await;
-        if let Err(why) = &findings {
+        let Reply { read, times, placement } = seat.ask(question, urgency).await;
+        if let Err(why) = &read {
             self.tell_failed(part, &seat.name, why);
             if poisons(why) {
                 self.poisoned.cancel();
             }
         }
         let placement = placement.or_else(|| seat.placement());
-        let findings = findings.map_err(Unanswered::Failed);
-        Answer { model, camera, crop: None, findings, times, placement }
+        let (findings, embedding) = match read {
+            Ok(Read { findings, embedding }) => (Ok(findings), embedding),
+            Err(why) => (Err(Unanswered::Failed(why)), None),
+        };
+        Answer { model, camera, crop: None, findings, embedding, times, placement }
     }
 
     /// The answer of a model that was not asked.
@@ -233,7 +237,8 @@ impl Crew {
     /// The answer of a member that the plan passes over.
     pub(super) fn unasked(&self, model: ModelIndex, camera: Option<Name>, why: Unanswered) -> Answer {
         let placement = self.seats.get(model.get()).and_then(Seat::placement);
-        Answer { model, camera, crop: None, findings: Err(why), times: StageTimes::default(), placement }
+        let times = StageTimes::default();
+        Answer { model, camera, crop: None, findings: Err(why), embedding: None, times, placement }
     }
 
     fn tell_failed(&self, part: &Part, model: &Name, why: &str) {
@@ -313,7 +318,7 @@ impl Seat {
 
     /// Asks the model and waits for its reply; a dead thread is a reply too.
     async fn ask(&self, question: Question, urgency: Urgency) -> Reply {
-        let failed = |why: String| Reply { findings: Err(why), times: StageTimes::default(), placement: None };
+        let failed = |why: String| Reply { read: Err(why), times: StageTimes::default(), placement: None };
         let requests = match &self.state {
             State::Running { requests, .. } => requests,
             State::Stopped { why } => return failed(why.clone()),

@@ -69,6 +69,7 @@ fn answer(plan: &Plan, member: usize, said: Result<f64, &str>) -> MemberAnswer {
             camera,
             crop: None,
             findings: findings.map_err(Unanswered::Failed),
+            embedding: None,
             times,
             placement: None,
         },

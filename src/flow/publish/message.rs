@@ -3,6 +3,7 @@
 //! Every message is one JSON object with a `schema` of the form `kenpin.<kind>/<major>`. Within a major, fields are only
 //! added. Pure: time is handed in. What a field means is told by its docstring, which [`schemas`] exports.
 
+mod chart;
 mod command;
 mod compose;
 mod device;
@@ -25,7 +26,8 @@ use crate::models::passport::Tier;
 use crate::name::Name;
 use crate::value::Value;
 
-pub use command::LabelMessage;
+pub use chart::{ChartAlarm, ChartBaseline, ChartMessage, ChartPlace};
+pub use command::{ChartOrder, LabelMessage};
 pub use compose::{Origin, Stamp, compose, compose_interrupted};
 pub use device::{
     Backlog, BirthMessage, BornModel, CountersMessage, FailingOutput, Governed, GovernorMessage, Health, Latency,
@@ -47,6 +49,8 @@ pub const COUNTERS: &str = "kenpin.counters/1";
 /// The `schema` of a [`GovernorMessage`].
 pub const GOVERNOR: &str = "kenpin.governor/1";
 
+/// The `schema` of a [`ChartMessage`].
+pub const CHART: &str = "kenpin.chart/1";
 /// The `schema` of a [`DriftMessage`].
 pub const DRIFT: &str = "kenpin.drift/1";
 /// The `schema` of a [`GoldenMessage`].
@@ -268,6 +272,12 @@ impl Topics {
     #[must_use]
     pub fn drift(&self, message: &DriftMessage) -> Publication {
         self.publication("drift", json(message), true)
+    }
+
+    /// The retained control charts.
+    #[must_use]
+    pub fn chart(&self, message: &ChartMessage) -> Publication {
+        self.publication("chart", json(message), true)
     }
 
     /// The retained outcome of the golden set.

@@ -3,8 +3,8 @@
 //! Each run draws its reference and its line anew from the same parts, none of which is in both; so runs hang on one another
 //! only by the parts they share. Nothing is drawn twice within a run.
 
-use super::{Turn, Watch, Watching};
-use crate::models::fit::reference::{Reference, Seen, Statistic};
+use super::{Turn, Watch, Watching, space};
+use crate::models::fit::reference::{Seen, Statistic};
 use crate::name::Name;
 
 /// What came of one run.
@@ -55,9 +55,9 @@ pub fn run(pool: &Pool<'_>, watching: Watching, seed: u64, camera: &Name) -> Run
     random.shuffle(&mut order);
     let (reference, line) = order.split_at(order.len() / 2);
     let of = |parts: &[Seen], places: &[usize]| -> Vec<Seen> {
-        places.iter().filter_map(|&place| parts.get(place).copied()).collect()
+        places.iter().filter_map(|&place| parts.get(place).cloned()).collect()
     };
-    let reference = Reference::of(camera.clone(), &of(pool.parts, reference));
+    let reference = space::reference(camera.clone(), &of(pool.parts, reference));
     // The change comes at any moment between two looks at a quarter of the window.
     let before = if pool.change.is_some() { random.usize(0..(watching.window / 4).max(1)) } else { line.len() };
     let (before, after) = line.split_at(before.min(line.len()));
@@ -73,7 +73,7 @@ pub fn run(pool: &Pool<'_>, watching: Watching, seed: u64, camera: &Name) -> Run
     let (undisturbed, disturbed) = (before.len(), after.len());
     let mut watch = Watch::new(watching);
     for (place, seen) in of(pool.parts, before).into_iter().chain(after).enumerate() {
-        if let Some(Turn::Began(look)) = watch.see(seen, &reference) {
+        if let Some(Turn::Began(look)) = watch.see(&seen, &reference) {
             let is_false = place < undisturbed;
             let parts = if is_false { place + 1 } else { place + 1 - undisturbed };
             let statistics = look.drifted().map(|seen| seen.statistic).collect();

@@ -16,12 +16,12 @@ use crate::clock::milliseconds;
 use crate::flow::infer::feed::{Feed, Question};
 use crate::flow::infer::session::{Session, Tensor};
 use crate::flow::infer::turns::Turns;
-use crate::flow::{Findings, Placement, StageTimes};
+use crate::flow::{Placement, StageTimes};
 use crate::models::ModelError;
 use crate::models::passport::Model;
 use crate::pulse::Beat;
-use crate::task;
 use crate::task::geometry::Geometry;
+use crate::task::{self, Read};
 
 /// What a model's thread works with.
 pub(super) struct Desk {
@@ -110,9 +110,9 @@ impl Desk {
                 beat.worked();
             } else if let Some(Request { question, asked, reply, .. }) = waiting.pop() {
                 let mut times = StageTimes { wait: milliseconds(asked.elapsed()), ..StageTimes::default() };
-                let findings = self.answer(&question, &mut times);
+                let read = self.answer(&question, &mut times);
                 // A walker that no longer waits has been dropped with its part: there is nobody to tell.
-                let _ = reply.send(Reply { findings, times, placement: Some(Arc::clone(&self.placement)) });
+                let _ = reply.send(Reply { read, times, placement: Some(Arc::clone(&self.placement)) });
                 beat.worked();
             }
             drop(turn);
@@ -120,7 +120,7 @@ impl Desk {
     }
 
     /// A question to tensors, through the model, to findings; each step's time is kept even when the next one fails.
-    fn answer(&mut self, question: &Question, times: &mut StageTimes) -> Result<Findings, String> {
+    fn answer(&mut self, question: &Question, times: &mut StageTimes) -> Result<Read, String> {
         let name = &self.model.passport.name;
         let begun = Instant::now();
         let (inputs, geometry) = self.feed.fill(question).map_err(|why| format!("model {name}: {why}"))?;
@@ -129,9 +129,9 @@ impl Desk {
         let outputs = self.session.run(inputs);
         let run = Instant::now();
         times.run = milliseconds(run - prepared);
-        let findings = task::decode(&self.model.passport, outputs.map_err(|error| error.to_string())?, &geometry);
+        let read = task::read(&self.model.passport, outputs.map_err(|error| error.to_string())?, &geometry);
         times.decode = milliseconds(run.elapsed());
-        findings.map_err(|why| format!("model {name}: {why}"))
+        read.map_err(|why| format!("model {name}: {why}"))
     }
 
     /// Answers several questions in one run. The run's time stands in each reply, for each waited for all of it.
@@ -149,7 +149,7 @@ impl Desk {
                 Ok(geometry) => fed.push((request, times, geometry)),
                 Err(why) => {
                     let placement = Some(Arc::clone(&self.placement));
-                    let _ = request.reply.send(Reply { findings: Err(why), times, placement });
+                    let _ = request.reply.send(Reply { read: Err(why), times, placement });
                 }
             }
         }
@@ -160,16 +160,16 @@ impl Desk {
         let many = fed.len();
         for (place, (request, times, geometry)) in fed.into_iter().enumerate() {
             let begun = Instant::now();
-            let findings = outputs.clone().and_then(|outputs| {
+            let read = outputs.clone().and_then(|outputs| {
                 for (output, row) in outputs.iter().zip(&mut self.row) {
                     output.row((place, many), row)?;
                 }
-                task::decode(&self.model.passport, &self.row, &geometry)
+                task::read(&self.model.passport, &self.row, &geometry)
                     .map_err(|why| format!("model {}: {why}", self.model.passport.name))
             });
             let times = StageTimes { run, decode: milliseconds(begun.elapsed()), ..times };
             let placement = Some(Arc::clone(&self.placement));
-            let _ = request.reply.send(Reply { findings, times, placement });
+            let _ = request.reply.send(Reply { read, times, placement });
         }
     }
 
@@ -189,6 +189,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::flow::Findings;
     use crate::flow::infer::crew::tests::{Behaviour, fake, frame, model};
     use crate::flow::infer::turns::Urgency;
     use crate::pulse::Pulse;
@@ -224,8 +225,8 @@ mod tests {
         serve(desk, requests);
         assert_eq!(*runs.lock().unwrap(), [4, 2]);
         for (level, mut replied) in replies {
-            let Reply { findings, times, .. } = replied.try_recv().unwrap();
-            let Ok(Findings::Classification { classes }) = findings else { panic!("{findings:?}") };
+            let Reply { read, times, .. } = replied.try_recv().unwrap();
+            let Findings::Classification { classes } = read.unwrap().findings else { panic!("level {level}") };
             let wanted = 1.0 / (1.0 + (-f64::from(level)).exp());
             assert!((classes[0].probability - wanted).abs() < 1e-6, "level {level}: {classes:?}");
             assert!(times.run > 0.0 && times.prepare > 0.0);
@@ -248,7 +249,7 @@ mod tests {
             let (urgency, asked) = (Urgency::REQUIRED, Instant::now());
             send.blocking_send(Request { question: question(1), urgency, asked, reply }).unwrap();
             let reply = replied.blocking_recv().unwrap();
-            let Ok(Findings::Classification { classes }) = reply.findings else { panic!("{:?}", reply.findings) };
+            let Findings::Classification { classes } = reply.read.unwrap().findings else { panic!("no classes") };
             (classes[1].probability, reply.placement.unwrap().fallback.clone())
         };
         let pending = || "a fake is all".to_owned();

@@ -9,7 +9,7 @@ use crate::clock::Monotonic;
 use crate::config::{self, Settings};
 use crate::flow::infer::session::{Signature, Tensor, TensorData};
 use crate::flow::pool::Pool;
-use crate::flow::{Frame, Image, PartId, PixelFormat};
+use crate::flow::{Findings, Frame, Image, PartId, PixelFormat};
 use crate::fusion::{Fusion, Over, Rule};
 
 /// What a fake session does with each request.
@@ -199,6 +199,7 @@ pub(in crate::flow::infer) fn plan_of_rungs(
         },
         fits: None,
         drift: None,
+        chart: None,
         golden: None,
         journal: config::Journal { path: PathBuf::new(), max_bytes: 0 },
         images: None,

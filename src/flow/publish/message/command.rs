@@ -42,6 +42,33 @@ impl LabelMessage {
     }
 }
 
+/// What a person says to the control charts: the payload of the command `chart`. One word and nothing else, so that a controller
+/// without JSON can send it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartOrder {
+    /// `acknowledge`: all alarms are over, and the rules begin to count anew against the same limits.
+    Acknowledge,
+    /// `baseline`: all charts begin anew, as after a change of the process that was meant.
+    Baseline,
+}
+
+impl ChartOrder {
+    /// Reads a payload.
+    ///
+    /// # Errors
+    /// One sentence: another word.
+    pub fn read(payload: &[u8]) -> Result<Self, String> {
+        match payload.trim_ascii() {
+            b"acknowledge" => Ok(Self::Acknowledge),
+            b"baseline" => Ok(Self::Baseline),
+            other => {
+                let seen: String = String::from_utf8_lossy(other).chars().take(80).collect();
+                Err(format!("the payload is {seen:?}, want \"acknowledge\" or \"baseline\""))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::schemas;
@@ -60,6 +87,14 @@ mod tests {
         let validator = jsonschema::validator_for(&schemas()[LABEL]).unwrap();
         assert!(validator.is_valid(&json), "{json}");
         assert_eq!(LabelMessage::read(json.to_string().as_bytes()).unwrap(), told);
+    }
+
+    #[test]
+    fn an_order_to_the_charts_is_one_word() {
+        assert_eq!(ChartOrder::read(b"acknowledge\n"), Ok(ChartOrder::Acknowledge));
+        assert_eq!(ChartOrder::read(b"baseline"), Ok(ChartOrder::Baseline));
+        assert!(ChartOrder::read(b"").unwrap_err().starts_with("the payload is \"\", want"));
+        assert!(ChartOrder::read(&[0xff; 500]).unwrap_err().len() < 400);
     }
 
     #[test]

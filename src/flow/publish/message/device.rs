@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BIRTH, COUNTERS, DriftingRoute, GOVERNOR, GoldenJudged, Origin, REPLY, STATUS};
+use super::{BIRTH, COUNTERS, ChartAlarm, DriftingRoute, GOVERNOR, GoldenJudged, Origin, REPLY, STATUS};
 use crate::flow::Placement;
 use crate::models::passport::Tier;
 use crate::name::Name;
@@ -123,6 +123,8 @@ pub struct Health {
     pub governed: Option<Governed>,
     /// The routes that drift now; `None` where nobody watches.
     pub drifting: Option<Vec<DriftingRoute>>,
+    /// The rates that are out of control now; `None` where nobody watches.
+    pub charted: Option<Vec<ChartAlarm>>,
     /// What became of the golden set when it was last judged; `None` before, and where there is none.
     pub golden: Option<GoldenJudged>,
 }
@@ -277,7 +279,7 @@ pub struct ReplyMessage {
     pub schema: String,
     /// The device.
     pub device: Name,
-    /// The command: `reload`, `recipe` or `label`.
+    /// The command: `reload`, `recipe`, `label` or `chart`.
     pub command: String,
     /// Whether it was carried out; otherwise everything is as it was.
     pub done: bool,

@@ -3,8 +3,9 @@
 use schemars::schema_for;
 
 use super::{
-    BIRTH, BirthMessage, COUNTERS, CountersMessage, DRIFT, DriftMessage, GOLDEN, GOVERNOR, GoldenMessage,
-    GovernorMessage, LABEL, LabelMessage, REPLY, ReplyMessage, STATUS, StatusMessage, VERDICT, VerdictMessage,
+    BIRTH, BirthMessage, CHART, COUNTERS, ChartMessage, CountersMessage, DRIFT, DriftMessage, GOLDEN, GOVERNOR,
+    GoldenMessage, GovernorMessage, LABEL, LabelMessage, REPLY, ReplyMessage, STATUS, StatusMessage, VERDICT,
+    VerdictMessage,
 };
 
 /// The JSON Schema of each message, by its name.
@@ -15,6 +16,7 @@ pub fn schemas() -> serde_json::Value {
         STATUS: schema_for!(StatusMessage),
         BIRTH: schema_for!(BirthMessage),
         COUNTERS: schema_for!(CountersMessage),
+        CHART: schema_for!(ChartMessage),
         DRIFT: schema_for!(DriftMessage),
         GOLDEN: schema_for!(GoldenMessage),
         GOVERNOR: schema_for!(GovernorMessage),

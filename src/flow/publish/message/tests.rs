@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Monotonic;
+use crate::config::{ChartRate, ChartRule};
 use crate::models::fit::reference::Statistic;
 
 fn origin() -> Origin {
@@ -84,7 +85,7 @@ fn a_vote_carries_its_answer_beside_its_score_and_reads_back() {
 }
 
 #[test]
-fn drift_and_the_golden_set_hold_to_their_schemas_and_topics() {
+fn drift_charts_and_the_golden_set_hold_to_their_schemas_and_topics() {
     let topics = Topics::new(&origin().device);
     let statistic = DriftedStatistic {
         statistic: Statistic::Brightness,
@@ -126,7 +127,28 @@ fn drift_and_the_golden_set_hold_to_their_schemas_and_topics() {
     };
     let (still, drifting) = (DriftMessage::new(&birth(), vec![]), DriftMessage::new(&birth(), vec![route]));
     assert_eq!((still.drifting, drifting.drifting), (false, true));
+    let place = ChartPlace { recipe: birth().device, route: birth().device, rung: None, rate: ChartRate::Undecided };
+    let alarm = ChartAlarm {
+        place,
+        judged_by: "ab".repeat(32),
+        since: stamp().utc,
+        rules: vec![ChartRule::EightOnOneSide],
+        first_seq: 1,
+        last_seq: 100,
+        parts: 100,
+        counted: 9,
+        share: 0.09,
+        lower: 0.0,
+        upper: 0.1,
+        distance: 2.5,
+        baseline: ChartBaseline { parts: 2500, counted: 50, mean: 0.02, beyond: 0 },
+        told: "it rises".into(),
+    };
+    let (quiet, alarmed) = (ChartMessage::new(&birth(), vec![]), ChartMessage::new(&birth(), vec![alarm]));
+    assert_eq!((quiet.in_control, alarmed.in_control), (true, false));
     for (publication, name, topic) in [
+        (topics.chart(&quiet), CHART, "kenpin/v1/cell-1/chart"),
+        (topics.chart(&alarmed), CHART, "kenpin/v1/cell-1/chart"),
         (topics.drift(&still), DRIFT, "kenpin/v1/cell-1/drift"),
         (topics.drift(&drifting), DRIFT, "kenpin/v1/cell-1/drift"),
         (topics.golden(&GoldenMessage::new(&birth(), judged)), GOLDEN, "kenpin/v1/cell-1/golden"),

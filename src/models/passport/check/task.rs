@@ -3,7 +3,7 @@
 use super::{anomaly, regression, segmentation};
 use crate::config::document::Path;
 use crate::config::findings::Findings;
-use crate::models::passport::{Activation, Output, Passport, Task};
+use crate::models::passport::{Activation, Element, Output, Passport, Task};
 
 /// Finds what is wrong with the task of a passport.
 pub(super) fn check(passport: &Passport, findings: &mut Findings<'_>) {
@@ -12,6 +12,7 @@ pub(super) fn check(passport: &Passport, findings: &mut Findings<'_>) {
             .missing(&Path::of(&["labels"]), &format!(", which the task `{}` needs", passport.task.as_str()))
             .help("the classes in the order of the output, and which of them are defects");
     }
+    embedding(passport, findings);
     unit_length(passport, findings);
     match &passport.task {
         Task::Classification => {
@@ -30,10 +31,32 @@ pub(super) fn check(passport: &Passport, findings: &mut Findings<'_>) {
     super::text::task(passport, findings);
 }
 
+/// The embedding behind an answer is an output that is read beside the first, one row of numbers.
+fn embedding(passport: &Passport, findings: &mut Findings<'_>) {
+    let Some(name) = &passport.embedding else { return };
+    let path = Path::of(&["embedding"]);
+    let message = format!("`embedding` is {name:?}");
+    let found = passport.outputs.iter().position(|output| output.name == *name);
+    let wanted = match (found, &passport.task) {
+        (_, Task::Embedding) => "has no use with the task `embedding`, whose answer it is",
+        (None, _) => "want the name of one of the `outputs`",
+        (Some(0), _) => "want another output than the first, which is the answer",
+        (Some(at), _) => {
+            let output = &passport.outputs[at];
+            if output.element == Element::Float32 && matches!(output.shape.as_slice(), [1, _]) {
+                return;
+            }
+            "want an output of float32 with the shape [1, numbers]"
+        }
+    };
+    findings.value(&path, message, wanted);
+}
+
 /// Only a vector has a length.
 fn unit_length(passport: &Passport, findings: &mut Findings<'_>) {
     for (index, output) in passport.outputs.iter().enumerate() {
-        if output.activation == Some(Activation::UnitLength) && passport.task != Task::Embedding {
+        let vector = passport.task == Task::Embedding || passport.embedding.as_ref() == Some(&output.name);
+        if output.activation == Some(Activation::UnitLength) && !vector {
             let path = Path::of(&["outputs"]).then(index).then("activation");
             let message = format!("{} is \"unit-length\"", findings.document().describe(&path));
             let wanted = format!("belongs to the task `embedding`, this one is `{}`", passport.task.as_str());
@@ -91,6 +114,18 @@ pub(super) mod tests {
             let other = format!("activation = \"{activation}\"");
             assert!(told(&[single, ("activation = \"softmax\"", &other)], "").is_empty());
         }
+    }
+
+    #[test]
+    fn the_embedding_behind_an_answer_is_another_output_with_one_row() {
+        let vector =
+            "[[outputs]]\nname = \"vector\"\nshape = [1, 8]\nelement = \"float32\"\nactivation = \"unit-length\"\n";
+        let named = |name: &str| format!("schema = \"kenpin.passport/1\"\nembedding = \"{name}\"");
+        let with = |name: &str, end: &str| told(&[("schema = \"kenpin.passport/1\"", &named(name))], end);
+        assert!(with("vector", vector).is_empty(), "{:?}", with("vector", vector));
+        assert_eq!(with("logits", vector)[0], "`embedding` is \"logits\"");
+        assert_eq!(with("other", vector)[0], "`embedding` is \"other\"");
+        assert_eq!(with("vector", &vector.replace("[1, 8]", "[8]"))[0], "`embedding` is \"vector\"");
     }
 
     #[test]
