@@ -3,7 +3,9 @@
 pub mod bootstrap;
 pub mod calibrate;
 pub mod cascade;
+pub mod class_weights;
 pub mod compare;
+pub mod concatenate;
 pub mod control_chart;
 pub mod curves;
 pub mod drift;

@@ -1,6 +1,7 @@
 //! `kenpin fit`: learns from labelled parts how the members of a panel become one score and where it becomes a decision.
 
 mod arguments;
+mod beside;
 mod gather;
 mod journal;
 mod learn;
@@ -22,6 +23,7 @@ use super::leak::Trained;
 use super::{FINDINGS, line, load_settings, say, start_logging};
 use crate::config::{ConfigError, Settings};
 use crate::flow::plan::Plan;
+use crate::fusion::Over;
 use crate::models::catalogue;
 use crate::models::fit::shelf::{self, RolledBack};
 use crate::models::fit::{FOLDER, Fit};
@@ -104,7 +106,11 @@ fn labelled_parts(
         return journal::gather(args, settings, plan, seat);
     }
     let path = args.labelled.as_deref().context("no labelled parts are given")?;
-    let set = labelled::read(path, &settings.sensors.keys().collect::<Vec<_>>())?;
+    let sensors = settings.sensors.keys().collect::<Vec<_>>();
+    let set = match seat.panel.fusion.over {
+        Over::Classes => labelled::read_by_class(path, &sensors, &beside::labels(plan, seat.panel))?,
+        _ => labelled::read(path, &sensors)?,
+    };
     if let Some(leak) = leak(args, &set)? {
         return Ok(Err(leak));
     }

@@ -20,6 +20,8 @@ pub(super) struct Labelled {
     pub(super) image: PathBuf,
     /// Whether it really shows a defect.
     pub(super) defective: bool,
+    /// Its class, where that is known: the kind of defect, or of good part.
+    pub(super) class: Option<Name>,
     /// The batch it comes from, where the list says so: parts of one batch resemble each other.
     pub(super) batch: Option<String>,
     /// What is done to the picture before anybody sees it: simulated.
@@ -34,7 +36,7 @@ const GOOD: &str = "good";
 impl Labelled {
     /// A picture of which nothing else is known.
     fn plain(image: PathBuf, defective: bool) -> Self {
-        Self { image, defective, batch: None, corruption: None, sensors: BTreeMap::new() }
+        Self { image, defective, class: None, batch: None, corruption: None, sensors: BTreeMap::new() }
     }
 
     /// The readings of its part, as if taken `at` that moment.
@@ -92,21 +94,63 @@ pub(super) fn classes(path: &Path) -> anyhow::Result<Vec<(Name, Vec<PathBuf>)>> 
         let set = read(path, &[])?;
         return Ok(vec![(good, of(false, &set)), (Name::new("defective")?, of(true, &set))]);
     }
-    let entries = fs::read_dir(path).with_context(|| format!("{shown} cannot be read"))?;
-    let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    folders.retain(|folder| !is_hidden(folder) && folder.is_dir());
-    folders.sort_by_key(|folder| (folder.file_name() != Some(GOOD.as_ref()), folder.clone()));
-    let mut classes = Vec::new();
-    for folder in folders {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let name = Name::new(&name).with_context(|| folder.display().to_string())?;
-        classes.push((name, pictures(&folder).with_context(|| folder.display().to_string())?));
-    }
+    let mut classes = folders(path)?;
+    // The others stay in the order of their names.
+    classes.sort_by_key(|(name, _)| *name != good);
     if classes.first().is_none_or(|(first, _)| *first != good) {
         let seen = listed(classes.iter().map(|(name, _)| name.as_str()));
         bail!("{shown} holds the folders [{seen}], want {GOOD}/ and one for each kind of defect");
     }
     Ok(classes)
+}
+
+/// Every picture with its class, which is one of `labels`, each with whether it is a defect: the folders in a folder, one a label, or
+/// the column `class` of a CSV list.
+pub(super) fn read_by_class(path: &Path, sensors: &[&Name], labels: &[(Name, bool)]) -> anyhow::Result<Vec<Labelled>> {
+    let shown = path.display();
+    let known = || listed(labels.iter().map(|(name, _)| name.as_str()));
+    let defect = |class: &Name| labels.iter().find(|(name, _)| name == class).map(|(_, defect)| *defect);
+    let mut set = Vec::new();
+    if path.is_dir() {
+        for (class, images) in folders(path)? {
+            let defective = defect(&class).with_context(|| {
+                format!(
+                    "{shown} holds the folder {class}, want one for each label that the members know: [{}]",
+                    known()
+                )
+            })?;
+            let of = |image| Labelled { class: Some(class.clone()), ..Labelled::plain(image, defective) };
+            set.extend(images.into_iter().map(of));
+        }
+    } else {
+        set = list(path, sensors)?;
+        for Labelled { image, defective, class, .. } in &set {
+            let image = image.display();
+            let class = class.as_ref().with_context(|| format!("{shown}: {image} has nothing in a column class"))?;
+            let is = defect(class)
+                .with_context(|| format!("{shown}: the class of {image} is {class}, want one of [{}]", known()))?;
+            if is != *defective {
+                bail!("{shown}: {image} is of class {class}, which its column truth contradicts");
+            }
+        }
+    }
+    if set.is_empty() {
+        bail!("{shown} holds no labelled image");
+    }
+    Ok(set)
+}
+
+/// The folders in a folder with their pictures, in the order of their names.
+fn folders(path: &Path) -> anyhow::Result<Vec<(Name, Vec<PathBuf>)>> {
+    let entries = fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    folders.retain(|folder| !is_hidden(folder) && folder.is_dir());
+    folders.sort();
+    let named = |folder: &PathBuf| {
+        let name = Name::new(&folder.file_name().unwrap_or_default().to_string_lossy())?;
+        anyhow::Ok((name, pictures(folder)?))
+    };
+    folders.iter().map(|folder| named(folder).with_context(|| folder.display().to_string())).collect()
 }
 
 /// Whether a file's name begins with a dot: what a file manager or a mount left there.
@@ -132,6 +176,7 @@ fn list(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
 struct Columns {
     image: usize,
     truth: usize,
+    class: Option<usize>,
     batch: Option<usize>,
     sensors: Vec<(usize, Name, String)>,
 }
@@ -142,9 +187,9 @@ impl Columns {
         let (Some(image), Some(truth)) = (place("image"), place("truth")) else {
             bail!("the first line must name the columns image and truth; it is {header:?}");
         };
-        let batch = place("batch");
-        let further =
-            header.iter().enumerate().filter(|(at, _)| ![Some(image), Some(truth), batch].contains(&Some(*at)));
+        let (class, batch) = (place("class"), place("batch"));
+        let own = [Some(image), Some(truth), class, batch];
+        let further = header.iter().enumerate().filter(|(at, _)| !own.contains(&Some(*at)));
         let sensor = |(at, column): (usize, &str)| {
             let (sensor, key) =
                 column.split_once('.').with_context(|| format!("column {column:?} is not sensor.key"))?;
@@ -154,7 +199,7 @@ impl Columns {
             };
             Ok((at, Name::clone(name), key.to_owned()))
         };
-        Ok(Self { image, truth, batch, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
+        Ok(Self { image, truth, class, batch, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
     }
 
     fn row(&self, record: &csv::StringRecord, base: &Path) -> anyhow::Result<Labelled> {
@@ -168,8 +213,9 @@ impl Columns {
         for (at, sensor, key) in self.sensors.iter().filter(|(at, _, _)| !field(*at).is_empty()) {
             sensors.entry(sensor.clone()).or_default().insert(key.clone(), Value::parse(field(*at)));
         }
+        let class = self.class.map(field).filter(|class| !class.is_empty()).map(Name::new).transpose()?;
         let batch = self.batch.map(field).filter(|batch| !batch.is_empty()).map(str::to_owned);
-        Ok(Labelled { image: base.join(field(self.image)), defective, batch, corruption: None, sensors })
+        Ok(Labelled { image: base.join(field(self.image)), defective, class, batch, corruption: None, sensors })
     }
 }
 

@@ -120,7 +120,7 @@ fn fuse(
 ) -> Result<Option<(Fused, Vec<FusedDetection>)>, String> {
     let mut voices = votes::voices(plan, panel, answers, votes);
     if let Some(fit) = &panel.fit {
-        return fits::fuse(panel, fit, voices).map(|fused| Some((fused?, Vec::new())));
+        return fits::fuse(panel, fit, voices, answers).map(|fused| Some((fused?, Vec::new())));
     }
     let mut detections = Vec::new();
     match panel.fusion.over {

@@ -17,6 +17,8 @@ use crate::fusion::Fusion;
 use crate::fusion::adaptive::Adaptive;
 use crate::fusion::boxes::Calibration;
 use crate::fusion::calibrator::Calibrator;
+use crate::fusion::classes::ClassWeights;
+use crate::fusion::concatenation::Concatenation;
 use crate::fusion::stacking::Stacking;
 use crate::models::fit::reference::Reference;
 use crate::models::fit::shelf::Shelved;
@@ -134,6 +136,10 @@ pub struct Fitted {
     pub sha256: String,
     /// The regression that joins the votes of all voting members, in the order of their seats.
     pub stacking: Option<Stacking>,
+    /// The regression that joins everything that the members say.
+    pub concatenation: Option<Concatenation>,
+    /// The weights of each label, where they differ from label to label; else empty.
+    pub classes: Vec<ClassWeights>,
     /// The gate that moves the members' weights with the quality of their pictures.
     pub adaptive: Option<Adaptive>,
     /// Who judges alone where it is sure.

@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::price::{DeLong, Estimate, MeasuredSet};
 use crate::config::Thresholds;
+use crate::fusion::Over;
 use crate::fusion::adaptive::Adaptive;
 use crate::fusion::calibrator::Calibrator;
+use crate::fusion::classes::ClassWeights;
+use crate::fusion::concatenation::Concatenation;
 use crate::fusion::stacking::Stacking;
 use crate::name::Name;
 use reference::Reference;
@@ -44,6 +47,9 @@ pub struct Fit {
     /// The rung of the ladder; absent where there is no ladder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rung: Option<Name>,
+    /// What the panel fuses: the members' scores of any defect, or each label by itself.
+    #[serde(default, skip_serializing_if = "is_defect")]
+    pub over: Over,
     /// How the members' scores become one.
     pub method: Method,
     /// Where that score becomes a decision; of a cascade: the teacher's own score.
@@ -55,6 +61,12 @@ pub struct Fit {
     /// The regression, with the method `stacking`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stacking: Option<Stacking>,
+    /// The regression over all that the members say, with the method `concatenation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concatenation: Option<Concatenation>,
+    /// The weights for each label, with the method `class-weights`; a member's own weight is then the mean of its weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassWeights>,
     /// The gate that moves the members' weights, with the method `adaptive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptive: Option<Adaptive>,
@@ -109,6 +121,10 @@ pub enum Method {
     Maximum,
     /// A logistic regression over the scores as they are.
     Stacking,
+    /// A logistic regression over everything that the members say.
+    Concatenation,
+    /// The weighted mean of each label, with weights of its own.
+    ClassWeights,
     /// The mean of the calibrated scores with weights that move with the quality of the picture and the members' own doubt.
     Adaptive,
     /// The student's score where it is sure, else the teacher's.
@@ -116,8 +132,28 @@ pub enum Method {
 }
 
 impl Method {
-    /// The methods that make several members one, the plainest first.
+    /// The methods that make the scores of several members one, the plainest first.
     pub const ENSEMBLES: [Self; 4] = [Self::Mean, Self::WeightedMean, Self::Maximum, Self::Stacking];
+
+    /// The methods that make several members one label by label, the plainest first.
+    pub const BY_CLASS: [Self; 4] = [Self::Mean, Self::WeightedMean, Self::Maximum, Self::ClassWeights];
+
+    /// All that a command may ask for.
+    pub const KNOWN: [Self; 7] = [
+        Self::Mean,
+        Self::WeightedMean,
+        Self::Maximum,
+        Self::Stacking,
+        Self::Concatenation,
+        Self::ClassWeights,
+        Self::Adaptive,
+    ];
+
+    /// Whether it takes the members as they are, because it says by itself what they are worth.
+    #[must_use]
+    pub const fn calibrates(self) -> bool {
+        matches!(self, Self::Stacking | Self::Concatenation)
+    }
 
     /// Its name in tables.
     #[must_use]
@@ -128,6 +164,8 @@ impl Method {
             Self::WeightedMean => "weighted mean",
             Self::Maximum => "maximum",
             Self::Stacking => "stacking",
+            Self::Concatenation => "concatenation",
+            Self::ClassWeights => "class weights",
             Self::Adaptive => "adaptive",
             Self::Cascade => "cascade",
         }
@@ -219,6 +257,23 @@ pub struct Evidence {
     /// The best single member against that; absent for a panel of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,
+    /// Each class by itself, where labels are fused by themselves and both methods were tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<RankedClass>,
+}
+
+/// How sure the fused chance of one label is, for parts of which the class is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RankedClass {
+    /// The label.
+    pub label: Name,
+    /// How many parts are of this class.
+    pub parts: usize,
+    /// The mean of -ln(chance of what the part is: of this class or not), in nats, with one weight a member.
+    pub log_loss: f64,
+    /// The same with weights by class.
+    pub log_loss_by_class: f64,
 }
 
 /// How well one score ranks parts and says how sure it is.
@@ -283,6 +338,19 @@ impl Fit {
                 "`stacking` belongs to the method stacking, with a finite weight for each of {voters} voters"
             ));
         }
+        let concatenates = self.concatenation.as_ref().map(|head| head.is_sound(members));
+        if concatenates != (self.method == Method::Concatenation).then_some(true) {
+            return Err(format!(
+                "`concatenation` belongs to the method concatenation, with finite terms of {members} members, none twice"
+            ));
+        }
+        let by_class = (!self.classes.is_empty()).then(|| self.classes.iter().all(|class| class.is_sound(members)));
+        if by_class != (self.method == Method::ClassWeights).then_some(true) {
+            return Err(format!(
+                "`classes` belongs to the method class-weights, with a weight for each of {members} members, from 0 with sum 1"
+            ));
+        }
+        self.check_over()?;
         let adapts = self.adaptive.as_ref().map(|gate| gate.is_sound(voters));
         if adapts != (self.method == Method::Adaptive).then_some(true) {
             return Err(format!(
@@ -297,6 +365,22 @@ impl Fit {
         }
         self.reference.as_ref().map_or(Ok(()), Reference::check)
     }
+
+    /// Whether the method joins what the panel fuses.
+    fn check_over(&self) -> Result<(), String> {
+        let fits = match self.over {
+            Over::Defect => self.method != Method::ClassWeights,
+            Over::Classes => self.method == Method::Single || Method::BY_CLASS.contains(&self.method),
+            Over::Boxes | Over::Maps => false,
+        };
+        let method = self.method.as_str();
+        if fits { Ok(()) } else { Err(format!("the method {method} is none for a fusion over {:?}", self.over)) }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_defect(over: &Over) -> bool {
+    *over == Over::Defect
 }
 
 impl FittedCascade {
@@ -338,6 +422,7 @@ pub(crate) mod tests {
             number,
             route: name("all"),
             rung: None,
+            over: Over::Defect,
             method: Method::WeightedMean,
             thresholds: Thresholds { reject_from: 0.5, pass_below: 0.25 },
             promise: Promise::Cost { escape_cost: 10.0 },
@@ -346,6 +431,8 @@ pub(crate) mod tests {
                 member("brightness", 0.25, Calibrator::None),
             ],
             stacking: None,
+            concatenation: None,
+            classes: Vec::new(),
             adaptive: None,
             cascade: None,
             labels: MeasuredSet { path: "set".into(), sha256: "2".repeat(64), parts: 20, defective: 8 },
@@ -360,6 +447,7 @@ pub(crate) mod tests {
                 methods: vec![ranked("mean")],
                 fused: ranked("fused"),
                 control: Some(control),
+                classes: Vec::new(),
             },
             reference: None,
         }
@@ -381,6 +469,10 @@ pub(crate) mod tests {
         );
         assert!(told(|fit| fit.method = Method::Stacking).starts_with("`stacking` belongs"));
         assert!(told(|fit| fit.method = Method::Adaptive).starts_with("`adaptive` belongs"));
+        assert!(told(|fit| fit.method = Method::Concatenation).starts_with("`concatenation` belongs"));
+        assert!(told(|fit| fit.method = Method::ClassWeights).starts_with("`classes` belongs"));
+        let boxes = told(|fit| fit.over = Over::Boxes);
+        assert_eq!(boxes, "the method weighted mean is none for a fusion over Boxes");
         assert!(told(|fit| fit.method = Method::Cascade).starts_with("`cascade` belongs"));
     }
 }

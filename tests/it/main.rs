@@ -20,6 +20,7 @@ mod fit;
 mod frames;
 mod gauge;
 mod govern;
+mod heads;
 mod house;
 mod import;
 mod journal;

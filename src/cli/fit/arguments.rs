@@ -11,9 +11,20 @@ use crate::simulate::corrupt::Corruption;
 /// Learn from labelled parts how the members of a route become one score, and where it becomes a decision.
 ///
 /// Fits, for one route on one rung of the ladder: what each member's score is worth (temperature, Platt, beta or isotonic,
-/// whichever has the least log loss on parts it was not fitted to), how the members become one (mean, weighted mean, maximum or
-/// stacking, by log loss), and the thresholds. Every figure of the ensemble comes from nested cross-validation. Batches, where a
+/// whichever has the least log loss on parts it was not fitted to), how the members become one (mean, weighted mean, maximum,
+/// stacking or concatenation, by log loss), and the thresholds. Every figure of the ensemble comes from nested cross-validation. Batches, where a
 /// CSV list has a column `batch`, are held out whole.
+///
+/// Concatenation is a logistic regression over everything that the members say: the log-odds of every label of a classifier with
+/// more than two, every value of a regression (a model of the panel that does not vote may give readings, too), and of everybody
+/// else the log-odds of any defect. Its L2 penalty is chosen by cross-validation inside of each fold. Where every member gives one
+/// number it would be stacking over again and is not tried; nor with --scores, for such a file holds one number a member.
+///
+/// A route with `over = "classes"` gets weights by class: for each label by itself, how much each member's word counts. Parts then
+/// lie in folders, one a label of the members, or a CSV list has a column `class`; in the journal it is what `kenpin label --class`
+/// said. A class wants ten parts, and ten parts of others, for each weight that is free to move (of m members who know it, m - 1);
+/// with fewer it keeps the weights of the route, one a member, and the report says so. Mean, weighted mean and maximum, label by
+/// label, are what they compete with, by the log loss of the score.
 ///
 /// Thresholds: with --escape-cost C an escape costs C false rejects and nobody stays undecided. With --escape-bound B at most a
 /// share B of the defective parts passes, with --confidence, over the draw of the labelled parts: half of them fits, the other
@@ -80,7 +91,7 @@ pub(in crate::cli) struct Args {
     /// blur=4, exposure=-40, exposure=-70, exposure=50, noise=10, noise=25.
     #[arg(long, value_name = "KIND=NUMBER", requires = "adaptive", allow_hyphen_values = true)]
     pub(super) corrupt: Vec<Corruption>,
-    /// Only this method (mean, weighted-mean, maximum, stacking or adaptive) in the place of the best.
+    /// Only this method (mean, weighted-mean, maximum, stacking, concatenation, class-weights or adaptive) in the place of the best.
     #[arg(long, value_parser = method, conflicts_with_all = ["cascade", "rollback"])]
     pub(super) method: Option<Method>,
     /// Read the members' scores from a CSV file (`part,fold,member,rung,logit`, as the recipe writes out-of-fold scores) instead

@@ -4,6 +4,7 @@
 use super::{Args, Seat};
 use crate::config::Settings;
 use crate::flow::plan::Plan;
+use crate::fusion::classes::ClassWeights;
 use crate::learn::ensemble::Parts;
 use crate::learn::thresholds::Aim;
 use crate::learn::{cascade, panel};
@@ -59,11 +60,14 @@ pub(super) fn assemble(
         number,
         route: seat.route.clone(),
         rung: seat.rung.cloned(),
+        over: seat.panel.fusion.over,
         method: fused.method,
         thresholds,
         promise,
         members: members.collect(),
         stacking: fused.stacking,
+        concatenation: fused.concatenation,
+        classes: fused.classes.into_iter().map(|of| seated(seat, of)).collect(),
         adaptive: fused.adaptive,
         cascade,
         labels,
@@ -77,6 +81,14 @@ pub(super) fn assemble(
         evidence,
         reference: None,
     }
+}
+
+/// Weights of the voters as weights of the seats.
+fn seated(seat: &Seat<'_>, of: ClassWeights) -> ClassWeights {
+    let mut of_voters = of.weights.iter().copied();
+    let members = seat.panel.members.iter();
+    let weights = members.map(|member| if member.votes { of_voters.next().unwrap_or(0.0) } else { 0.0 }).collect();
+    ClassWeights { weights, ..of }
 }
 
 /// Why a fit is not written.

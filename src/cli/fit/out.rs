@@ -10,7 +10,9 @@ use super::journal::{self, Census};
 use crate::config::Thresholds;
 use crate::fusion::adaptive::{Feature, Tilt};
 use crate::fusion::calibrator::Calibrator;
-use crate::models::fit::{Evidence, Fit, FittedMember, Promise, Ranked};
+use crate::fusion::classes::ClassWeights;
+use crate::fusion::concatenation::Concatenation;
+use crate::models::fit::{Evidence, Fit, FittedMember, Promise, Ranked, RankedClass};
 use crate::name::Name;
 
 /// What is printed as JSON.
@@ -78,6 +80,9 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
         let weights: Vec<String> = stacking.weights.iter().map(|weight| format!("{weight:.4}")).collect();
         lines.push(format!("stacking: intercept {:.4}, weights {}", stacking.intercept, weights.join(", ")));
     }
+    lines.extend(fit.concatenation.iter().flat_map(|head| concatenation(fit, head)));
+    lines.extend(fit.classes.iter().map(|of| class(fit, of)));
+    lines.extend(fit.evidence.classes.iter().map(ranked_class));
     if let Some(gate) = &fit.adaptive {
         lines.extend(fit.members.iter().filter(|member| member.weight > 0.0).zip(&gate.members).map(tilt));
     }
@@ -128,6 +133,34 @@ fn member(FittedMember { model, weight, calibrator, .. }: &FittedMember) -> Stri
     };
     let idle = if *weight > 0.0 { "" } else { "; it has no weight: the route could do without it" };
     format!("  {model}: weight {weight:.4}, {map}{idle}")
+}
+
+/// A regression over everything, a line for each member.
+fn concatenation(fit: &Fit, head: &Concatenation) -> Vec<String> {
+    let Concatenation { intercept, penalty, terms } = head;
+    let mut lines = vec![format!("concatenation: intercept {intercept:.4}, L2 penalty {penalty}")];
+    for (seat, FittedMember { model, .. }) in fit.members.iter().enumerate() {
+        let of_seat = terms.iter().filter(|term| term.seat == seat);
+        let told: Vec<String> = of_seat.map(|term| format!("{} {:+.4}", term.says.told(), term.weight)).collect();
+        if !told.is_empty() {
+            lines.push(format!("  {model} says {}", told.join(", ")));
+        }
+    }
+    lines
+}
+
+/// Whom to believe of one class.
+fn class(fit: &Fit, ClassWeights { label, parts, own, weights }: &ClassWeights) -> String {
+    let of_seats = fit.members.iter().zip(weights);
+    let told: Vec<String> = of_seats.map(|(member, weight)| format!("{} {weight:.4}", member.model)).collect();
+    let whose = if *own { "" } else { "; too few for weights of its own, these are those of the route" };
+    format!("class {label}, {parts} parts: {}{whose}", told.join(", "))
+}
+
+fn ranked_class(RankedClass { label, log_loss, log_loss_by_class, .. }: &RankedClass) -> String {
+    format!(
+        "class {label}, log loss by folds: {log_loss:.4} with one weight a member, {log_loss_by_class:.4} with weights by class"
+    )
 }
 
 /// How a member's weight moves, as factors.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 
+use super::beside::{beside, missing};
 use crate::cli::eval::tell_models;
 use crate::cli::labelled::Labelled;
 use crate::cli::line::{Line, jpeg_scale};
@@ -37,6 +38,8 @@ pub(super) struct Said {
     pub(super) route: String,
     /// The score of each voting seat.
     pub(super) scores: Vec<f64>,
+    /// What each seat says beside that, whether it votes or not.
+    pub(super) beside: Vec<Vec<f64>>,
     /// How well its frame was taken.
     pub(super) quality: Quality,
 }
@@ -130,8 +133,10 @@ impl Asked<'_> {
         let (runtime, scale) = (&self.settings.runtime, jpeg_scale(self.camera, self.settings));
         let Self { plan, camera, rung, .. } = self;
         let hash = &plan.hash;
-        let text =
-            format!("with quality {hash} {camera} {rung} {:?} {:?} {scale:?}", runtime.backends, runtime.providers);
+        let text = format!(
+            "with quality and labels {hash} {camera} {rung} {:?} {:?} {scale:?}",
+            runtime.backends, runtime.providers
+        );
         self.state.join(FOLDER).join(format!("{}.csv", sha256_of(text.as_bytes())))
     }
 }
@@ -141,11 +146,11 @@ fn said(labelled: &Labelled, walked: &Walked) -> Option<Said> {
     let plan = &walked.part.plan;
     let quality = quality(&walked.part.frames.first()?.image);
     let Some(&last) = walked.path.last() else {
-        return Some(Said { route: String::new(), scores: Vec::new(), quality });
+        return Some(Said { route: String::new(), scores: Vec::new(), beside: Vec::new(), quality });
     };
     let route = plan.route(last).name.to_string();
     let Some(panel) = plan.panel(last, walked.part.rung) else {
-        return Some(Said { route, scores: Vec::new(), quality });
+        return Some(Said { route, scores: Vec::new(), beside: Vec::new(), quality });
     };
     let mut scores = Vec::new();
     for (seat, member) in voters(panel) {
@@ -157,7 +162,17 @@ fn said(labelled: &Labelled, walked: &Walked) -> Option<Said> {
         };
         scores.push(score);
     }
-    Some(Said { route, scores, quality })
+    let of_seat = |(seat, member): (usize, &Member)| {
+        let given = walked.answers.iter().find(|given| given.member == seat);
+        beside(member, given.and_then(|given| given.answer.findings.as_ref().ok()))
+    };
+    let beside: Vec<Vec<f64>> = panel.members.iter().enumerate().map(of_seat).collect();
+    if let Some(seat) = missing(plan, panel, &beside) {
+        let image = labelled.image.display();
+        eprintln!("kenpin: {image} is left out: the model on seat {seat} says nothing of it");
+        return None;
+    }
+    Some(Said { route, scores, beside, quality })
 }
 
 /// The score of one answer, as the model gives it.
@@ -180,23 +195,27 @@ fn read_kept(path: &Path) -> anyhow::Result<BTreeMap<String, Said>> {
         let numbers = text.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>();
         numbers.context("a score is no number: remove the file to ask the models again")
     };
-    let row = |row: csv::Result<(String, String, String, String)>| {
-        let (key, route, scores, taken) = row?;
+    let row = |row: csv::Result<(String, String, String, String, String)>| {
+        let (key, route, scores, beside, taken) = row?;
         let [sharpness, brightness, clipped, noise] = numbers(&taken)?[..] else {
             bail!("a picture has other figures than four: remove the file to ask the models again")
         };
         let quality = Quality { sharpness, brightness, clipped, noise };
-        Ok((key, Said { route, scores: numbers(&scores)?, quality }))
+        let beside = beside.split_terminator(';').map(numbers).collect::<anyhow::Result<_>>()?;
+        Ok((key, Said { route, scores: numbers(&scores)?, beside, quality }))
     };
     csv::Reader::from_path(path)?.deserialize().map(row).collect()
 }
 
 fn write_kept(path: &Path, kept: &BTreeMap<String, Said>) -> anyhow::Result<()> {
     let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["part", "route", "scores", "sharpness brightness clipped noise"])?;
+    rows.write_record(["part", "route", "scores", "beside", "sharpness brightness clipped noise"])?;
     let joined = |numbers: &[f64]| numbers.iter().map(ToString::to_string).collect::<Vec<String>>().join(" ");
-    for (key, Said { route, scores, quality: Quality { sharpness, brightness, clipped, noise } }) in kept {
-        rows.write_record([key, route, &joined(scores), &joined(&[*sharpness, *brightness, *clipped, *noise])])?;
+    for (key, Said { route, scores, beside, quality: Quality { sharpness, brightness, clipped, noise } }) in kept {
+        // One field for the seats, each ended by a semicolon.
+        let beside: String = beside.iter().map(|numbers| joined(numbers) + ";").collect();
+        let taken = joined(&[*sharpness, *brightness, *clipped, *noise]);
+        rows.write_record([key, route, &joined(scores), &beside, &taken])?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder)?;

@@ -9,6 +9,7 @@ use super::scores::voters;
 use crate::flow::plan::{self, Plan, RouteIndex, Station};
 use crate::fusion::Over;
 use crate::models::fit::shelf;
+use crate::models::passport::Task;
 use crate::name::Name;
 
 /// The panel that is fitted.
@@ -39,14 +40,33 @@ pub(super) fn seat<'p>(args: &Args, plan: &'p Plan, rung: usize) -> anyhow::Resu
     let panel = plan.panel(index, rung).with_context(|| {
         format!("nobody judges parts of route {route} on rung {}", rung_name.map_or("", Name::as_str))
     })?;
-    ensure!(
-        panel.fusion.over == Over::Defect,
-        "route {route} fuses {:?}; fits are made for `over = \"defect\"`, each member's probability of any defect",
-        panel.fusion.over
-    );
+    match panel.fusion.over {
+        Over::Defect => {}
+        Over::Classes => fits_by_class(args, plan, route, panel)?,
+        other => bail!(
+            "route {route} fuses {other:?}; fits are made for `over = \"defect\"`, each member's probability of any defect, and for \
+             `over = \"classes\"`, that of each label"
+        ),
+    }
     let crops = args.adaptive && voters(panel).any(|(_, member)| member.crops.is_some());
     ensure!(!crops, "route {route} shows crops to a member; adaptive weights move with the quality of whole frames");
     Ok(Seat { index, route, rung: rung_name, panel })
+}
+
+/// Whether weights by class can be fitted as the arguments want: to classifiers that look at whole frames.
+fn fits_by_class(args: &Args, plan: &Plan, route: &Name, panel: &plan::Panel) -> anyhow::Result<()> {
+    for (_, member) in voters(panel) {
+        let passport = &plan.model(member.model).passport;
+        let (name, task) = (&passport.name, passport.task.as_str());
+        ensure!(
+            passport.task == Task::Classification && member.crops.is_none(),
+            "route {route} fuses label by label; fits are made for that where all members are classifiers of whole frames, {name} is \
+             for {task}"
+        );
+    }
+    let other = args.adaptive || args.cascade.is_some() || args.scores.is_some();
+    ensure!(!other, "route {route} fuses label by label, which --adaptive, --cascade and --scores know nothing of");
+    Ok(())
 }
 
 /// The rungs on which members of the route judge and that have no fit in the folder.

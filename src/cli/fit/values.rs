@@ -5,9 +5,9 @@ use crate::name::Name;
 
 /// A method by its name on the command line.
 pub(super) fn method(text: &str) -> Result<Method, String> {
-    let mut known = Method::ENSEMBLES.into_iter().chain([Method::Adaptive]);
-    let found = known.find(|method| method.as_str().replace(' ', "-") == text);
-    found.ok_or_else(|| "want mean, weighted-mean, maximum, stacking or adaptive".into())
+    let named = |method: &Method| method.as_str().replace(' ', "-");
+    let found = Method::KNOWN.into_iter().find(|method| named(method) == text);
+    found.ok_or_else(|| format!("want one of {}", Method::KNOWN.iter().map(named).collect::<Vec<_>>().join(", ")))
 }
 
 /// A share, ends excluded.

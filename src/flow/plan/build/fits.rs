@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::flow::plan::{Fitted, Panel, Route, Station, StudentFirst};
-use crate::fusion::{Over, Rule};
+use crate::fusion::Rule;
 use crate::models::fit::shelf::Shelved;
 use crate::models::fit::{Fit, FittedMember, Method};
 use crate::models::passport::Model;
@@ -79,8 +79,9 @@ impl Builder<'_> {
             let (seen, wanted) = (fit.members.len(), panel.members.len());
             return Err(format!("was made for {seen} members, the panel has {wanted}"));
         }
-        if panel.fusion.over != Over::Defect {
-            return Err("is a fit over scores of defects, the panel fuses something else".into());
+        if panel.fusion.over != fit.over {
+            let (seen, wanted) = (fit.over, panel.fusion.over);
+            return Err(format!("is a fit over {seen:?}, the panel fuses {wanted:?}"));
         }
         for (member, fitted) in panel.members.iter().zip(&fit.members) {
             self.belongs(member, fitted)?;
@@ -90,6 +91,9 @@ impl Builder<'_> {
                 "has weights that move with the quality of whole frames, a member of the panel sees crops".into()
             );
         }
+        if let Some(label) = self.unweighed(panel, fit) {
+            return Err(format!("has no weights for the label {label}, which a member of the panel knows"));
+        }
         for (member, FittedMember { weight, calibrator, .. }) in panel.members.iter_mut().zip(&fit.members) {
             member.fitted = Some(calibrator.clone());
             member.votes = *weight > 0.0;
@@ -98,9 +102,9 @@ impl Builder<'_> {
             }
         }
         panel.fusion.rule = match fit.method {
-            Method::WeightedMean | Method::Adaptive => Rule::WeightedMean,
+            Method::WeightedMean | Method::ClassWeights | Method::Adaptive => Rule::WeightedMean,
             Method::Maximum | Method::Cascade => Rule::Maximum,
-            Method::Single | Method::Mean | Method::Stacking => Rule::Mean,
+            Method::Single | Method::Mean | Method::Stacking | Method::Concatenation => Rule::Mean,
         };
         panel.thresholds = fit.thresholds;
         let student_first = fit.cascade.as_ref().map(|cascade| StudentFirst {
@@ -111,10 +115,29 @@ impl Builder<'_> {
         if let Some(first) = student_first {
             self.put_first(panel, first)?;
         }
-        let (stacking, adaptive) = (fit.stacking.clone(), fit.adaptive.clone());
-        let reference = fit.reference.clone().map(Arc::new);
-        panel.fit = Some(Fitted { sha256: sha256.to_owned(), stacking, adaptive, student_first, reference });
+        panel.fit = Some(Fitted {
+            sha256: sha256.to_owned(),
+            stacking: fit.stacking.clone(),
+            concatenation: fit.concatenation.clone(),
+            classes: fit.classes.clone(),
+            adaptive: fit.adaptive.clone(),
+            student_first,
+            reference: fit.reference.clone().map(Arc::new),
+        });
         Ok(())
+    }
+
+    /// A label of a voting member for which a fit by class has no weights.
+    fn unweighed(&self, panel: &Panel, fit: &Fit) -> Option<Name> {
+        if fit.method != Method::ClassWeights {
+            return None;
+        }
+        let models: Vec<&Model> = self.models.values().map(AsRef::as_ref).collect();
+        let mut labels = panel.members.iter().filter(|member| member.votes).flat_map(|member| {
+            let names = models.get(member.model.get()).map(|model| model.passport.labels.names.as_slice());
+            names.unwrap_or_default().iter().map(|label| member.rename.get(label).unwrap_or(label))
+        });
+        labels.find(|label| !fit.classes.iter().any(|class| class.label == **label)).cloned()
     }
 
     /// Whether a seat is the one that was fitted: the same model file, and a vote where one was fitted.

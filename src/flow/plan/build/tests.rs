@@ -163,7 +163,7 @@ fn a_fit_that_does_not_belong_is_refused_in_one_sentence() {
     let silent = ALL.replace("{ model = \"two\" }", "{ model = \"two\", votes = false }");
     assert!(told(&silent, shelved(|_| {})).contains("gives a weight to model brightness, which does not vote"));
     let classes = format!("{ALL}fusion = {{ over = \"classes\" }}\n");
-    assert!(told(&classes, shelved(|_| {})).contains("the panel fuses something else"));
+    assert!(told(&classes, shelved(|_| {})).contains("is a fit over Defect, the panel fuses Classes"));
     let ladder = "[[ladder]]\nrung = \"full\"\n[[ladder]]\nrung = \"nobody\"\n";
     let laddered = format!("{ALL}rungs.nobody = {{ undecided = true }}\n{ladder}");
     assert!(told(&laddered, shelved(|_| {})).contains("is for no rung, the ladder of the config is [full, nobody]"));
