@@ -6,12 +6,14 @@ pub mod calibrator;
 pub mod classes;
 pub mod concatenation;
 pub mod maps;
+pub mod measured;
 pub mod stacking;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
+use crate::task::Quantity;
 
 /// How the members of a panel are fused.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +78,8 @@ pub struct Fused {
     pub score: f64,
     /// The fused probability of each label, in the order of the names; empty when only scores were fused.
     pub classes: Vec<(Name, f64)>,
+    /// The one value of what the members measured, where their values were joined.
+    pub measured: Option<Quantity>,
 }
 
 impl Fusion {
@@ -87,7 +91,7 @@ impl Fusion {
     pub fn apply(self, ballots: &[Ballot<'_>]) -> Option<Fused> {
         let score = self.rule.join(ballots.iter().map(|ballot| (ballot.score, ballot.weight)))?;
         match self.over {
-            Over::Defect | Over::Boxes | Over::Maps => Some(Fused { score, classes: Vec::new() }),
+            Over::Defect | Over::Boxes | Over::Maps => Some(Fused { score, classes: Vec::new(), measured: None }),
             // Every ballot has a weight above 0, so there is one for every label.
             Over::Classes => {
                 let weight =

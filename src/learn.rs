@@ -14,6 +14,7 @@ pub mod folds;
 pub mod gate;
 pub mod gauge;
 pub mod interval;
+pub mod measured;
 pub mod metrics;
 mod newton;
 pub mod panel;

@@ -5,6 +5,7 @@ mod beside;
 mod gather;
 mod journal;
 mod learn;
+mod measured;
 mod out;
 mod plot;
 mod rehearsal;
@@ -27,8 +28,9 @@ use crate::fusion::Over;
 use crate::models::catalogue;
 use crate::models::fit::shelf::{self, RolledBack};
 use crate::models::fit::{FOLDER, Fit};
-use gather::{Gathered, gather, sits_twice};
+use gather::{Gathered, Labels, gather, sits_twice};
 use learn::{assemble, learn, refused};
+use measured::Measuring;
 use out::Report;
 use seat::{Seat, seat, unfitted};
 
@@ -107,14 +109,18 @@ fn labelled_parts(
     }
     let path = args.labelled.as_deref().context("no labelled parts are given")?;
     let sensors = settings.sensors.keys().collect::<Vec<_>>();
-    let set = match seat.panel.fusion.over {
-        Over::Classes => labelled::read_by_class(path, &sensors, &beside::labels(plan, seat.panel))?,
-        _ => labelled::read(path, &sensors)?,
+    let measuring = args.measured.as_ref().map(|quantity| Measuring::of(plan, seat, quantity)).transpose()?;
+    let set = match (seat.panel.fusion.over, &measuring) {
+        (_, Some(Measuring { limits, .. })) => {
+            labelled::read_measured(path, &sensors, &limits.name, |value| limits.within(value) == Some(true))?
+        }
+        (Over::Classes, None) => labelled::read_by_class(path, &sensors, &beside::labels(plan, seat.panel))?,
+        (_, None) => labelled::read(path, &sensors)?,
     };
     if let Some(leak) = leak(args, &set)? {
         return Ok(Err(leak));
     }
-    gather(args, settings, bare, plan, seat, rung, &set).map(Ok)
+    gather(args, settings, bare, plan, seat, rung, &Labels { set: &set, measuring }).map(Ok)
 }
 
 /// Tells why the parts give no fit.

@@ -22,6 +22,8 @@ pub(super) struct Labelled {
     pub(super) defective: bool,
     /// Its class, where that is known: the kind of defect, or of good part.
     pub(super) class: Option<Name>,
+    /// What was really measured of it, where a quantity is asked for.
+    pub(super) measured: Option<f64>,
     /// The batch it comes from, where the list says so: parts of one batch resemble each other.
     pub(super) batch: Option<String>,
     /// What is done to the picture before anybody sees it: simulated.
@@ -36,7 +38,7 @@ const GOOD: &str = "good";
 impl Labelled {
     /// A picture of which nothing else is known.
     fn plain(image: PathBuf, defective: bool) -> Self {
-        Self { image, defective, class: None, batch: None, corruption: None, sensors: BTreeMap::new() }
+        Self { image, defective, class: None, measured: None, batch: None, corruption: None, sensors: BTreeMap::new() }
     }
 
     /// The readings of its part, as if taken `at` that moment.
@@ -54,7 +56,7 @@ impl Labelled {
 
 /// Reads a labelled folder or list; a list may give values to the readings of `sensors`.
 pub(super) fn read(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
-    let set = if path.is_dir() { folder(path)? } else { list(path, sensors)? };
+    let set = if path.is_dir() { folder(path)? } else { list(path, sensors, None)? };
     if set.is_empty() {
         bail!("{} holds no labelled image", path.display());
     }
@@ -123,7 +125,7 @@ pub(super) fn read_by_class(path: &Path, sensors: &[&Name], labels: &[(Name, boo
             set.extend(images.into_iter().map(of));
         }
     } else {
-        set = list(path, sensors)?;
+        set = list(path, sensors, None)?;
         for Labelled { image, defective, class, .. } in &set {
             let image = image.display();
             let class = class.as_ref().with_context(|| format!("{shown}: {image} has nothing in a column class"))?;
@@ -158,11 +160,37 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
+/// Every row of a CSV list with a column for what was measured of a quantity; a part is defective where that is not `good`, and a
+/// column `truth` may be left out.
+pub(super) fn read_measured(
+    path: &Path,
+    sensors: &[&Name],
+    quantity: &Name,
+    good: impl Fn(f64) -> bool,
+) -> anyhow::Result<Vec<Labelled>> {
+    let shown = path.display();
+    if path.is_dir() {
+        bail!("{shown} is a folder; what was measured stands in a CSV list with the columns image and {quantity}");
+    }
+    let set = list(path, sensors, Some(Asked { quantity, good: &good }))?;
+    if set.is_empty() {
+        bail!("{shown} holds no labelled image");
+    }
+    Ok(set)
+}
+
+/// The quantity that a list is asked for, and which values of it are good.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    quantity: &'a Name,
+    good: &'a dyn Fn(f64) -> bool,
+}
+
 /// Every row of a CSV list; paths are relative to the list.
-fn list(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
+fn list(path: &Path, sensors: &[&Name], asked: Option<Asked<'_>>) -> anyhow::Result<Vec<Labelled>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let header = reader.headers()?.clone();
-    let columns = Columns::of(&header, sensors).with_context(|| path.display().to_string())?;
+    let columns = Columns::of(&header, sensors, asked).with_context(|| path.display().to_string())?;
     let base = path.parent().unwrap_or(Path::new(""));
     let row = |record: csv::Result<csv::StringRecord>| {
         let record = record?;
@@ -173,22 +201,26 @@ fn list(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
 }
 
 /// Where the columns of a list stand.
-struct Columns {
+struct Columns<'a> {
     image: usize,
-    truth: usize,
+    truth: Option<usize>,
+    measured: Option<(usize, Asked<'a>)>,
     class: Option<usize>,
     batch: Option<usize>,
     sensors: Vec<(usize, Name, String)>,
 }
 
-impl Columns {
-    fn of(header: &csv::StringRecord, known: &[&Name]) -> anyhow::Result<Self> {
+impl<'a> Columns<'a> {
+    fn of(header: &csv::StringRecord, known: &[&Name], asked: Option<Asked<'a>>) -> anyhow::Result<Self> {
         let place = |wanted: &str| header.iter().position(|column| column == wanted);
-        let (Some(image), Some(truth)) = (place("image"), place("truth")) else {
-            bail!("the first line must name the columns image and truth; it is {header:?}");
+        let measured = asked.map(|asked| (place(asked.quantity.as_str()), asked));
+        let second = measured.map_or("truth", |(_, asked)| asked.quantity.as_str());
+        let (Some(image), truth, Some(_)) = (place("image"), place("truth"), place(second)) else {
+            bail!("the first line must name the columns image and {second}; it is {header:?}");
         };
+        let measured = measured.and_then(|(at, asked)| Some((at?, asked)));
         let (class, batch) = (place("class"), place("batch"));
-        let own = [Some(image), Some(truth), class, batch];
+        let own = [Some(image), truth, class, batch, measured.map(|(at, _)| at)];
         let further = header.iter().enumerate().filter(|(at, _)| !own.contains(&Some(*at)));
         let sensor = |(at, column): (usize, &str)| {
             let (sensor, key) =
@@ -199,23 +231,43 @@ impl Columns {
             };
             Ok((at, Name::clone(name), key.to_owned()))
         };
-        Ok(Self { image, truth, class, batch, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
+        Ok(Self { image, truth, measured, class, batch, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
     }
 
     fn row(&self, record: &csv::StringRecord, base: &Path) -> anyhow::Result<Labelled> {
         let field = |at: usize| record.get(at).unwrap_or_default().trim();
-        let defective = match field(self.truth) {
-            "good" => false,
-            "defective" => true,
-            other => bail!("truth is {other:?}, want good or defective"),
+        let measured = self.measured.map(|(at, asked)| {
+            let value = field(at).parse().ok().filter(|value: &f64| value.is_finite());
+            let value = value.with_context(|| format!("{} is {:?}, want a number", asked.quantity, field(at)))?;
+            anyhow::Ok((value, !(asked.good)(value)))
+        });
+        let measured = measured.transpose()?;
+        let defective = match (self.truth.map(field), measured) {
+            (None, Some((_, outside))) => outside,
+            (Some("good"), _) => false,
+            (Some("defective"), _) => true,
+            (other, _) => bail!("truth is {:?}, want good or defective", other.unwrap_or_default()),
         };
+        if let Some((value, outside)) = measured.filter(|(_, outside)| *outside != defective) {
+            let side = if outside { "outside of" } else { "within" };
+            bail!("the value {value} lies {side} the limits, which its column truth contradicts");
+        }
+        let measured = measured.map(|(value, _)| value);
         let mut sensors: BTreeMap<Name, BTreeMap<String, Value>> = BTreeMap::new();
         for (at, sensor, key) in self.sensors.iter().filter(|(at, _, _)| !field(*at).is_empty()) {
             sensors.entry(sensor.clone()).or_default().insert(key.clone(), Value::parse(field(*at)));
         }
         let class = self.class.map(field).filter(|class| !class.is_empty()).map(Name::new).transpose()?;
         let batch = self.batch.map(field).filter(|batch| !batch.is_empty()).map(str::to_owned);
-        Ok(Labelled { image: base.join(field(self.image)), defective, class, batch, corruption: None, sensors })
+        Ok(Labelled {
+            image: base.join(field(self.image)),
+            defective,
+            class,
+            measured,
+            batch,
+            corruption: None,
+            sensors,
+        })
     }
 }
 

@@ -101,6 +101,7 @@ mod tests {
                 image: path(name),
                 defective: false,
                 class: None,
+                measured: None,
                 batch: None,
                 corruption: None,
                 sensors: BTreeMap::new(),

@@ -86,7 +86,7 @@ pub(super) fn joined(
     } else {
         0.0
     };
-    Ok((!classes.is_empty()).then_some(Fused { score: score.clamp(0.0, 1.0), classes }))
+    Ok((!classes.is_empty()).then_some(Fused { score: score.clamp(0.0, 1.0), classes, measured: None }))
 }
 
 #[cfg(test)]

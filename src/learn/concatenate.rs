@@ -104,14 +104,13 @@ pub fn with_penalty(terms: &Terms, defective: &[bool], weights: &[f64], penalty:
     let penalties: Vec<f64> = std::iter::once(0.0).chain(scales.iter().map(|_| penalty)).collect();
     let at = solve(&Problem { rows: &rows, targets: &targets, weights, penalties: &penalties })?;
     let (free, slopes) = at.split_first().ok_or("nothing was fitted")?;
-    let mut intercept = *free;
-    let term = |(((seat, says), (mean, spread)), slope): ((&(usize, Says), &(f64, f64)), &f64)| {
+    let (mut intercept, mut joined) = (*free, Vec::new());
+    for (((seat, says), (mean, spread)), slope) in terms.says.iter().zip(&scales).zip(slopes) {
         let (weight, neutral) = (slope / spread, if matches!(says, Says::Value(_)) { *mean } else { 0.0 });
         intercept += weight * (neutral - mean);
-        Term { seat: *seat, says: says.clone(), neutral, weight }
-    };
-    let terms = terms.says.iter().zip(&scales).zip(slopes).map(term).collect();
-    Ok(Concatenation { intercept, penalty, terms })
+        joined.push(Term { seat: *seat, says: says.clone(), neutral, weight });
+    }
+    Ok(Concatenation { intercept, penalty, terms: joined })
 }
 
 /// The weighted mean of numbers and their standard deviation, which is 1 where they do not differ.

@@ -10,6 +10,7 @@ use super::class_weights::{class_weights, route_weights};
 use super::compare::delong_weighted;
 use super::concatenate::concatenate;
 use super::gate::{self, Pictures};
+use super::measured::{self, measure};
 use super::sampling::alike;
 use super::scored::Scored;
 use super::stack::stack;
@@ -18,6 +19,7 @@ use crate::fusion::adaptive::{Adaptive, Weighed};
 use crate::fusion::calibrator::Calibrator;
 use crate::fusion::classes::ClassWeights;
 use crate::fusion::concatenation::Concatenation;
+use crate::fusion::measured::Measured;
 use crate::fusion::stacking::Stacking;
 use crate::models::fit::{Control, Evidence, Method, Ranked};
 
@@ -47,6 +49,8 @@ pub struct Fused {
     pub concatenation: Option<Concatenation>,
     /// The weights for each label, a weight for each member, where they differ from label to label.
     pub classes: Vec<ClassWeights>,
+    /// The regression that makes their values one, a gain for each member.
+    pub measured: Option<Measured>,
     /// The gate that moves the weights, where they are adaptive.
     pub adaptive: Option<Adaptive>,
 }
@@ -60,6 +64,9 @@ impl Fused {
         }
         if let Some((head, terms)) = self.concatenation.as_ref().zip(parts.terms.as_ref()) {
             return head.apply(&terms.said(place)).unwrap_or_default();
+        }
+        if let Some((measured, measurements)) = self.measured.as_ref().zip(parts.measured.as_ref()) {
+            return measured.score(&measured.value(&measurements.said(place)));
         }
         let said = parts.said(place);
         let calibrated = || self.calibrators.iter().zip(&said).map(|(map, score)| map.apply(*score));
@@ -122,7 +129,7 @@ fn as_they_are(members: usize) -> Vec<Calibrator> {
 fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<Fused, String> {
     let evenly = || vec![1.0 / f64::from(u32::try_from(given.members.len()).unwrap_or(u32::MAX)); given.members.len()];
     let (mut weights, mut stacking, mut concatenation) = (evenly(), None, None);
-    let (mut classes, mut adaptive) = (Vec::new(), None);
+    let (mut classes, mut measured, mut adaptive) = (Vec::new(), None, None);
     let best = || simplex(&given.members, &given.defective, &given.weights);
     match method {
         Method::WeightedMean => {
@@ -154,9 +161,13 @@ fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<F
             let held = given.folds(FOLDS).ok();
             concatenation = Some(concatenate(terms, &given.defective, &given.weights, held.as_deref())?);
         }
+        Method::Regression => {
+            let values = given.measured.as_ref().ok_or("a regression wants measured values: see --measured")?;
+            measured = Some(measure(values, &given.weights, given.groups.as_deref())?);
+        }
         Method::Single | Method::Mean | Method::Maximum | Method::Cascade => {}
     }
-    Ok(Fused { method, calibrators, weights, stacking, concatenation, classes, adaptive })
+    Ok(Fused { method, calibrators, weights, stacking, concatenation, classes, measured, adaptive })
 }
 
 /// What each member is worth in the mean over all labels.
@@ -181,6 +192,8 @@ pub fn fit(parts: &Parts, methods: &[Method]) -> Result<Fused, String> {
 /// As [`fit`].
 pub fn evidence(parts: &Parts, methods: &[Method]) -> Result<(Evidence, Vec<f64>), String> {
     let held = parts.folds(FOLDS)?;
+    // Readings of others may make more of a single member than it is.
+    let several = parts.members.len() > 1 || methods.contains(&Method::Concatenation);
     let mut fused = vec![0.0; parts.len()];
     let mut by_method: Vec<(Method, Vec<f64>)> = Vec::new();
     let mut by_class = parts.classes.as_ref().map(classes::Crossed::of);
@@ -208,11 +221,14 @@ pub fn evidence(parts: &Parts, methods: &[Method]) -> Result<(Evidence, Vec<f64>
         parts.names.iter().zip(&parts.members).map(|(name, scores)| ranked(name, scores)).collect::<Result<_, _>>()?;
     let methods = by_method.iter().map(|(method, scores)| ranked(method.as_str(), scores)).collect::<Result<_, _>>()?;
     let fused_ranked = ranked("fused", &fused)?;
-    let control = if parts.members.len() > 1 { control(parts, &members, &fused, &fused_ranked) } else { None };
+    let control = if several { control(parts, &members, &fused, &fused_ranked) } else { None };
     let defective = parts.defective.iter().filter(|is| **is).count();
     let classes = by_class.map_or_else(Vec::new, |by_class| by_class.ranked(&parts.weights));
+    let of_values = |values| measured::evidence(values, &parts.names, &parts.weights, parts.groups.as_deref(), &held);
+    let measured = parts.measured.as_ref().map(of_values).transpose()?;
     let (folds, count) = (FOLDS, parts.len());
-    let evidence = Evidence { parts: count, defective, folds, members, methods, fused: fused_ranked, control, classes };
+    let evidence =
+        Evidence { parts: count, defective, folds, members, methods, fused: fused_ranked, control, classes, measured };
     Ok((evidence, fused))
 }
 

@@ -136,6 +136,7 @@ pub fn of_student_first(
             stacking: None,
             concatenation: None,
             classes: Vec::new(),
+            measured: None,
             adaptive: None,
         },
         thresholds,

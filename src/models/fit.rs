@@ -5,21 +5,24 @@
 //! the route's own values when the plan is built, see [`crate::flow::plan`]. Promises that a reader sees the old fit or the
 //! new one, never a part of either, and that the one before can be had back to the last byte, see [`shelf`].
 
+mod evidence;
 pub mod reference;
 pub mod shelf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::price::{DeLong, Estimate, MeasuredSet};
+use super::price::MeasuredSet;
 use crate::config::Thresholds;
 use crate::fusion::Over;
 use crate::fusion::adaptive::Adaptive;
 use crate::fusion::calibrator::Calibrator;
 use crate::fusion::classes::ClassWeights;
 use crate::fusion::concatenation::Concatenation;
+use crate::fusion::measured::Measured;
 use crate::fusion::stacking::Stacking;
 use crate::name::Name;
+pub use evidence::{Control, Evidence, MeasuredEvidence, Paired, Ranked, RankedClass, RankedValue};
 use reference::Reference;
 
 /// The schema this build writes and reads.
@@ -67,6 +70,9 @@ pub struct Fit {
     /// The weights for each label, with the method `class-weights`; a member's own weight is then the mean of its weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassWeights>,
+    /// The linear regression that makes the members' values one, with the method `regression`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// The gate that moves the members' weights, with the method `adaptive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptive: Option<Adaptive>,
@@ -125,6 +131,8 @@ pub enum Method {
     Concatenation,
     /// The weighted mean of each label, with weights of its own.
     ClassWeights,
+    /// The probability that a value lies outside its limits, which a linear regression makes of the members' values.
+    Regression,
     /// The mean of the calibrated scores with weights that move with the quality of the picture and the members' own doubt.
     Adaptive,
     /// The student's score where it is sure, else the teacher's.
@@ -139,20 +147,21 @@ impl Method {
     pub const BY_CLASS: [Self; 4] = [Self::Mean, Self::WeightedMean, Self::Maximum, Self::ClassWeights];
 
     /// All that a command may ask for.
-    pub const KNOWN: [Self; 7] = [
+    pub const KNOWN: [Self; 8] = [
         Self::Mean,
         Self::WeightedMean,
         Self::Maximum,
         Self::Stacking,
         Self::Concatenation,
         Self::ClassWeights,
+        Self::Regression,
         Self::Adaptive,
     ];
 
     /// Whether it takes the members as they are, because it says by itself what they are worth.
     #[must_use]
     pub const fn calibrates(self) -> bool {
-        matches!(self, Self::Stacking | Self::Concatenation)
+        matches!(self, Self::Stacking | Self::Concatenation | Self::Regression)
     }
 
     /// Its name in tables.
@@ -166,6 +175,7 @@ impl Method {
             Self::Stacking => "stacking",
             Self::Concatenation => "concatenation",
             Self::ClassWeights => "class weights",
+            Self::Regression => "regression",
             Self::Adaptive => "adaptive",
             Self::Cascade => "cascade",
         }
@@ -238,75 +248,6 @@ pub struct FittedCascade {
     pub tested: usize,
 }
 
-/// What members and ensemble are worth on labelled parts; figures of an ensemble by nested cross-validation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    /// How many parts.
-    pub parts: usize,
-    /// Those of them that are defective.
-    pub defective: usize,
-    /// The folds of the outer and of the inner cross-validation.
-    pub folds: usize,
-    /// Each member by itself, with its score as the model gives it.
-    pub members: Vec<Ranked>,
-    /// Each method by itself.
-    pub methods: Vec<Ranked>,
-    /// The whole procedure: in each fold the method that was best on the others.
-    pub fused: Ranked,
-    /// The best single member against that; absent for a panel of one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control: Option<Control>,
-    /// Each class by itself, where labels are fused by themselves and both methods were tried.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub classes: Vec<RankedClass>,
-}
-
-/// How sure the fused chance of one label is, for parts of which the class is known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RankedClass {
-    /// The label.
-    pub label: Name,
-    /// How many parts are of this class.
-    pub parts: usize,
-    /// The mean of -ln(chance of what the part is: of this class or not), in nats, with one weight a member.
-    pub log_loss: f64,
-    /// The same with weights by class.
-    pub log_loss_by_class: f64,
-}
-
-/// How well one score ranks parts and says how sure it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ranked {
-    /// Whose score.
-    pub name: String,
-    /// The mean of -ln(chance of what the part is), in nats.
-    pub log_loss: f64,
-    /// Average precision.
-    pub average_precision: f64,
-    /// The area under the ROC curve, with its 95 % bootstrap interval.
-    pub auc: Estimate,
-}
-
-/// The best single member, held against the ensemble.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Control {
-    /// The member.
-    pub name: String,
-    /// Whether the ensemble's area is greater.
-    pub beaten: bool,
-    /// Whether it is greater with p < 0.05 by DeLong's test.
-    pub significant: bool,
-    /// The member's area.
-    pub auc: Estimate,
-    /// The ensemble's area less the member's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delong: Option<DeLong>,
-}
-
 impl Fit {
     /// What is wrong with the numbers, in one sentence.
     ///
@@ -348,6 +289,13 @@ impl Fit {
         if by_class != (self.method == Method::ClassWeights).then_some(true) {
             return Err(format!(
                 "`classes` belongs to the method class-weights, with a weight for each of {members} members, from 0 with sum 1"
+            ));
+        }
+        let measures = self.measured.as_ref().map(|measured| measured.is_sound(members));
+        if measures != (self.method == Method::Regression).then_some(true) {
+            return Err(format!(
+                "`measured` belongs to the method regression, with limits, a standard error above 0 and a gain for each of {members} \
+                 members"
             ));
         }
         self.check_over()?;
@@ -400,7 +348,7 @@ impl FittedCascade {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::models::price::DeLong;
+    use crate::models::price::{DeLong, Estimate};
 
     /// A fit of the route `all` with two members, with everything in it that the method wants.
     pub(crate) fn fit(number: u32) -> Fit {
@@ -433,6 +381,7 @@ pub(crate) mod tests {
             stacking: None,
             concatenation: None,
             classes: Vec::new(),
+            measured: None,
             adaptive: None,
             cascade: None,
             labels: MeasuredSet { path: "set".into(), sha256: "2".repeat(64), parts: 20, defective: 8 },
@@ -448,6 +397,7 @@ pub(crate) mod tests {
                 fused: ranked("fused"),
                 control: Some(control),
                 classes: Vec::new(),
+                measured: None,
             },
             reference: None,
         }
@@ -471,6 +421,7 @@ pub(crate) mod tests {
         assert!(told(|fit| fit.method = Method::Adaptive).starts_with("`adaptive` belongs"));
         assert!(told(|fit| fit.method = Method::Concatenation).starts_with("`concatenation` belongs"));
         assert!(told(|fit| fit.method = Method::ClassWeights).starts_with("`classes` belongs"));
+        assert!(told(|fit| fit.method = Method::Regression).starts_with("`measured` belongs"));
         let boxes = told(|fit| fit.over = Over::Boxes);
         assert_eq!(boxes, "the method weighted mean is none for a fusion over Boxes");
         assert!(told(|fit| fit.method = Method::Cascade).starts_with("`cascade` belongs"));

@@ -47,6 +47,10 @@ pub(super) fn joined(message: &VerdictMessage, score: f64, plan: &Plan) -> Resul
             (joined, notes)
         });
     }
+    if let Some(measured) = panel.fit.as_ref().and_then(|fit| fit.measured.as_ref()) {
+        let quantity = &measured.quantity;
+        return Err(format!("the members' values of {quantity} are joined to one, so the score is no sum of theirs"));
+    }
     let joining = joining(panel)?;
     let mut votes = voices(message);
     if let Some(first) = panel.fit.as_ref().and_then(|fit| fit.student_first) {

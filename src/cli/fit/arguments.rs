@@ -26,6 +26,11 @@ use crate::simulate::corrupt::Corruption;
 /// with fewer it keeps the weights of the route, one a member, and the report says so. Mean, weighted mean and maximum, label by
 /// label, are what they compete with, by the log loss of the score.
 ///
+/// With --measured, for a panel of regressions that give one quantity, a linear regression (least squares, or ridge where that is
+/// nearer by cross-validation) makes their values one calibrated value, which stands in the verdict as `measured`. A part is defective
+/// where its measured value lies outside of the limits in the passports; how far the value is usually off, by folds, makes it the
+/// probability of that. The report tells how near each member comes, as it reads and with a gain and offset of its own.
+///
 /// Thresholds: with --escape-cost C an escape costs C false rejects and nobody stays undecided. With --escape-bound B at most a
 /// share B of the defective parts passes, with --confidence, over the draw of the labelled parts: half of them fits, the other
 /// half tests, parts between the thresholds stay undecided. Too few defective parts are refused: none may escape among 299 to
@@ -60,6 +65,11 @@ pub(in crate::cli) struct Args {
     /// Take the labels from the journal of the config, in the place of a labelled folder or list.
     #[arg(long, conflicts_with_all = ["labelled", "scores", "adaptive", "camera", "plot", "rollback"])]
     pub(super) journal: bool,
+    /// Join what the members measure to one calibrated value: the quantity, which every voting member gives, and which the CSV list has
+    /// a column for with what was really measured.
+    #[arg(long, value_name = "QUANTITY", value_parser = |text: &str| Name::new(text),
+        conflicts_with_all = ["journal", "scores", "adaptive", "cascade", "rollback"])]
+    pub(super) measured: Option<Name>,
     /// The route; the only one that ends at a panel when not given.
     #[arg(long, value_parser = |text: &str| Name::new(text))]
     pub(super) route: Option<Name>,
@@ -91,7 +101,7 @@ pub(in crate::cli) struct Args {
     /// blur=4, exposure=-40, exposure=-70, exposure=50, noise=10, noise=25.
     #[arg(long, value_name = "KIND=NUMBER", requires = "adaptive", allow_hyphen_values = true)]
     pub(super) corrupt: Vec<Corruption>,
-    /// Only this method (mean, weighted-mean, maximum, stacking, concatenation, class-weights or adaptive) in the place of the best.
+    /// Only this method (mean, weighted-mean, maximum, stacking, concatenation, class-weights, regression or adaptive) in the place of the best.
     #[arg(long, value_parser = method, conflicts_with_all = ["cascade", "rollback"])]
     pub(super) method: Option<Method>,
     /// Read the members' scores from a CSV file (`part,fold,member,rung,logit`, as the recipe writes out-of-fold scores) instead

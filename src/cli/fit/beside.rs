@@ -40,9 +40,10 @@ enum From {
 
 /// The numbers that a concatenation of the panel joins: every label of a classifier with more than two, every value of a
 /// regression, of everybody else who votes the chance of any defect. None where each member would give one number only: that is
-/// stacking.
+/// stacking; nor where one member votes and nobody else gives readings: that is no ensemble.
 fn numbers(plan: &Plan, panel: &Panel) -> Vec<Number> {
     let mut numbers = Vec::new();
+    let several = voters(panel).count() > 1;
     let (mut voter, mut more) = (0, false);
     for (seat, member) in panel.members.iter().enumerate() {
         let passport = &plan.model(member.model).passport;
@@ -57,7 +58,7 @@ fn numbers(plan: &Plan, panel: &Panel) -> Vec<Number> {
         let values = values(passport).filter(|_| whole).unwrap_or_default().into_iter().map(Says::Value).enumerate();
         let before = numbers.len();
         numbers.extend(values.map(|(at, says)| Number { seat, says, from: From::Beside(at) }));
-        more |= labels || numbers.len() > before;
+        more |= several && labels || (several || !member.votes) && numbers.len() > before;
         voter += usize::from(member.votes);
     }
     if more { numbers } else { Vec::new() }
@@ -121,6 +122,6 @@ pub(super) fn classes(plan: &Plan, panel: &Panel, said: &[&[Vec<f64>]], truth: &
         labels.iter().map(chances).collect::<Option<Vec<_>>>()
     };
     let said = voters(panel).map(member).collect::<Option<Vec<_>>>()?;
-    let place = |class: &Option<&Name>| labels.iter().position(|label| Some(label) == *class);
-    Some(Classes { truth: truth.iter().map(place).collect(), labels, defects, said })
+    let place = |class: Option<&Name>| labels.iter().position(|label| Some(label) == class);
+    Some(Classes { truth: truth.iter().copied().map(place).collect(), labels, defects, said })
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 
 use super::beside::{classes, terms};
 use super::journal::Census;
+use super::measured::Measuring;
 use super::scores::{self, Asked, voters};
 use super::{Args, Seat};
 use crate::cli::labelled::Labelled;
@@ -64,6 +65,12 @@ impl Gathered {
     }
 }
 
+/// Labelled pictures, and what is measured of them.
+pub(super) struct Labels<'a> {
+    pub(super) set: &'a [Labelled],
+    pub(super) measuring: Option<Measuring>,
+}
+
 /// The scores of the members on the parts that the route judges.
 pub(super) fn gather(
     args: &Args,
@@ -72,7 +79,7 @@ pub(super) fn gather(
     plan: &Arc<Plan>,
     seat: &Seat<'_>,
     rung: usize,
-    set: &[Labelled],
+    &Labels { set, ref measuring }: &Labels<'_>,
 ) -> anyhow::Result<Gathered> {
     let plain = scores::hashes(set)?;
     let truth = |labelled: &Labelled| if labelled.defective { "defective" } else { "good" };
@@ -112,11 +119,16 @@ pub(super) fn gather(
     let said: Vec<&[Vec<f64>]> = beside.iter().map(Vec::as_slice).collect();
     let by_class = seat.panel.fusion.over == Over::Classes;
     let truth: Vec<Option<&Name>> = kept.iter().map(|&place| set[place].class.as_ref()).collect();
+    let measured = measuring.as_ref().map(|measuring| {
+        let truth = kept.iter().map(|&place| set[place].measured).collect();
+        measuring.measurements(&said, truth).context("a measured value was lost")
+    });
     // A file of scores says nothing beside.
     let asked = args.scores.is_none();
     let parts = Parts {
         names: voters(seat.panel).map(name).collect(),
         terms: if asked && !by_class { terms(plan, seat.panel, &members, &said) } else { None },
+        measured: measured.transpose()?,
         classes: if by_class { Some(known_classes(plan, seat, &said, &truth)?) } else { None },
         members,
         defective: kept.iter().map(|&place| set[place].defective).collect(),

@@ -302,6 +302,7 @@ fn gathered(
             copies: None,
             terms: all_terms,
             classes,
+            measured: None,
         },
         left_out: census.labels - census.used,
         taken: None,

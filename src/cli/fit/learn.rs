@@ -5,10 +5,11 @@ use super::{Args, Seat};
 use crate::config::Settings;
 use crate::flow::plan::Plan;
 use crate::fusion::classes::ClassWeights;
+use crate::fusion::measured::Measured;
 use crate::learn::ensemble::Parts;
 use crate::learn::thresholds::Aim;
 use crate::learn::{cascade, panel};
-use crate::models::fit::{Fit, FittedMember, SCHEMA};
+use crate::models::fit::{Fit, FittedMember, Method, SCHEMA};
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
 
@@ -67,7 +68,12 @@ pub(super) fn assemble(
         members: members.collect(),
         stacking: fused.stacking,
         concatenation: fused.concatenation,
-        classes: fused.classes.into_iter().map(|of| seated(seat, of)).collect(),
+        classes: fused
+            .classes
+            .into_iter()
+            .map(|of| ClassWeights { weights: seated(seat, &of.weights), ..of })
+            .collect(),
+        measured: fused.measured.map(|of| Measured { gains: seated(seat, &of.gains), ..of }),
         adaptive: fused.adaptive,
         cascade,
         labels,
@@ -83,12 +89,11 @@ pub(super) fn assemble(
     }
 }
 
-/// Weights of the voters as weights of the seats.
-fn seated(seat: &Seat<'_>, of: ClassWeights) -> ClassWeights {
-    let mut of_voters = of.weights.iter().copied();
+/// Numbers of the voters as numbers of the seats; 0 for a seat that does not vote.
+fn seated(seat: &Seat<'_>, of_voters: &[f64]) -> Vec<f64> {
+    let mut of_voters = of_voters.iter().copied();
     let members = seat.panel.members.iter();
-    let weights = members.map(|member| if member.votes { of_voters.next().unwrap_or(0.0) } else { 0.0 }).collect();
-    ClassWeights { weights, ..of }
+    members.map(|member| if member.votes { of_voters.next().unwrap_or(0.0) } else { 0.0 }).collect()
 }
 
 /// Why a fit is not written.
@@ -96,7 +101,9 @@ pub(super) fn refused(args: &Args, fit: &Fit) -> Option<String> {
     if args.dry_run {
         return Some("a dry run writes nothing".into());
     }
-    let control = fit.evidence.control.as_ref().filter(|control| !control.significant && !args.force)?;
+    // One member alone, with what its score is worth, is no ensemble.
+    let alone = fit.method == Method::Single;
+    let control = fit.evidence.control.as_ref().filter(|control| !control.significant && !args.force && !alone)?;
     let name = &control.name;
     Some(format!(
         "the ensemble does not beat {name}, its best member, with p < 0.05: judge with {name} alone, or write it with --force"

@@ -11,7 +11,9 @@ use crate::flow::verdict::{FrameQuality, Vote};
 use crate::flow::{Frame, MemberAnswer};
 use crate::fusion::Fused;
 use crate::fusion::adaptive::{Held, Weighed};
-use crate::fusion::concatenation::Term;
+use crate::fusion::concatenation::{Says, Term};
+use crate::fusion::measured::Measured;
+use crate::task::Quantity;
 
 /// What the score is held against: the panel's thresholds; a student without its teacher is held against its own bounds.
 pub(super) fn thresholds(panel: &Panel, votes: &[Vote]) -> Thresholds {
@@ -73,12 +75,29 @@ pub(super) fn fuse(
         let numbers = head.terms.iter().map(|term| number(panel, term, &voices, answers));
         let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
         head.apply(&numbers).ok_or("the fit concatenates another count of numbers")?
+    } else if let Some(measured) = &fit.measured {
+        let value = value(panel, measured, &voices)?;
+        return Ok(Some(Fused { score: measured.score(&value), classes: Vec::new(), measured: Some(value) }));
     } else if fit.classes.is_empty() {
         return Ok(Voice::join(&voices, panel.fusion));
     } else {
         return Voice::join_by_class(&voices, &fit.classes);
     };
-    Ok(Some(Fused { score, classes: Vec::new() }))
+    Ok(Some(Fused { score, classes: Vec::new(), measured: None }))
+}
+
+/// The one value of what the voting members measured.
+fn value(panel: &Panel, measured: &Measured, voices: &[Voice<'_>]) -> Result<Quantity, String> {
+    let mut values = Vec::new();
+    for (seat, member) in panel.members.iter().enumerate() {
+        let of_seat = if member.votes { Some(only(voices, seat)?) } else { None };
+        let says = Says::Value(measured.quantity.clone());
+        let read = of_seat.map(|voice| says.read(None, voice.findings).ok_or(&measured.quantity)).transpose();
+        let read = read
+            .map_err(|quantity| format!("the fit wants the value {quantity} of seat {seat}, which did not say it"))?;
+        values.push(read.unwrap_or_default());
+    }
+    Ok(measured.value(&values))
 }
 
 /// The only voice of a seat.

@@ -4,6 +4,7 @@ use crate::fusion::adaptive::Quality;
 use crate::learn::class_weights::Classes;
 use crate::learn::concatenate::Terms;
 use crate::learn::folds::folds;
+use crate::learn::measured::Measurements;
 use crate::models::fit::Method;
 
 /// Where the random numbers of the folds begin.
@@ -28,6 +29,8 @@ pub struct Parts {
     pub terms: Option<Terms>,
     /// What each member says of each label, where labels are fused by themselves.
     pub classes: Option<Classes>,
+    /// What they measure, where it is known what that really is.
+    pub measured: Option<Measurements>,
 }
 
 /// Pictures that are there several times: as they were taken, and corrupted. All of one length.
@@ -88,6 +91,7 @@ impl Parts {
             copies: self.copies.as_ref().map(|copies| copies.at(places)),
             terms: self.terms.as_ref().map(|terms| terms.at(places)),
             classes: self.classes.as_ref().map(|classes| classes.at(places)),
+            measured: self.measured.as_ref().map(|measured| measured.at(places)),
         }
     }
 
@@ -101,15 +105,16 @@ impl Parts {
     /// The methods that are tried on them.
     #[must_use]
     pub fn methods(&self) -> Vec<Method> {
+        let concatenation = self.terms.as_ref().map(|_| Method::Concatenation);
+        let regression = self.measured.as_ref().map(|_| Method::Regression);
+        let adaptive = self.copies.as_ref().map(|_| Method::Adaptive);
         if self.members.len() == 1 {
-            return vec![Method::Single];
+            return std::iter::once(Method::Single).chain(concatenation).chain(regression).collect();
         }
         if self.classes.is_some() {
             return Method::BY_CLASS.to_vec();
         }
-        let concatenation = self.terms.as_ref().map(|_| Method::Concatenation);
-        let adaptive = self.copies.as_ref().map(|_| Method::Adaptive);
-        Method::ENSEMBLES.into_iter().chain(concatenation).chain(adaptive).collect()
+        Method::ENSEMBLES.into_iter().chain(concatenation).chain(regression).chain(adaptive).collect()
     }
 
     /// What every member says of one part.

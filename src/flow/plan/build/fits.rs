@@ -104,7 +104,7 @@ impl Builder<'_> {
         panel.fusion.rule = match fit.method {
             Method::WeightedMean | Method::ClassWeights | Method::Adaptive => Rule::WeightedMean,
             Method::Maximum | Method::Cascade => Rule::Maximum,
-            Method::Single | Method::Mean | Method::Stacking | Method::Concatenation => Rule::Mean,
+            Method::Single | Method::Mean | Method::Stacking | Method::Concatenation | Method::Regression => Rule::Mean,
         };
         panel.thresholds = fit.thresholds;
         let student_first = fit.cascade.as_ref().map(|cascade| StudentFirst {
@@ -115,15 +115,16 @@ impl Builder<'_> {
         if let Some(first) = student_first {
             self.put_first(panel, first)?;
         }
-        panel.fit = Some(Fitted {
+        panel.fit = Some(Box::new(Fitted {
             sha256: sha256.to_owned(),
             stacking: fit.stacking.clone(),
             concatenation: fit.concatenation.clone(),
             classes: fit.classes.clone(),
+            measured: fit.measured.clone(),
             adaptive: fit.adaptive.clone(),
             student_first,
             reference: fit.reference.clone().map(Arc::new),
-        });
+        }));
         Ok(())
     }
 
