@@ -3,15 +3,17 @@
 pub mod adaptive;
 pub mod boxes;
 pub mod calibrator;
+pub mod classes;
+pub mod concatenation;
 pub mod maps;
+pub mod measured;
 pub mod stacking;
-
-use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
+use crate::task::Quantity;
 
 /// How the members of a panel are fused.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +78,8 @@ pub struct Fused {
     pub score: f64,
     /// The fused probability of each label, in the order of the names; empty when only scores were fused.
     pub classes: Vec<(Name, f64)>,
+    /// The one value of what the members measured, where their values were joined.
+    pub measured: Option<Quantity>,
 }
 
 impl Fusion {
@@ -87,38 +91,14 @@ impl Fusion {
     pub fn apply(self, ballots: &[Ballot<'_>]) -> Option<Fused> {
         let score = self.rule.join(ballots.iter().map(|ballot| (ballot.score, ballot.weight)))?;
         match self.over {
-            Over::Defect | Over::Boxes | Over::Maps => Some(Fused { score, classes: Vec::new() }),
-            Over::Classes => self.by_class(ballots),
-        }
-    }
-
-    /// Fuses each label by itself, over the ballots that know it; then weighs the defects against the rest.
-    ///
-    /// With D the sum over defect labels and G the sum over the others, the score is D / (D + G); where every label is
-    /// a defect there is nothing to weigh against and the score is the most probable one.
-    fn by_class(self, ballots: &[Ballot<'_>]) -> Option<Fused> {
-        let mut votes: BTreeMap<&Name, Vec<(f64, f64)>> = BTreeMap::new();
-        for ballot in ballots {
-            for &(label, probability) in ballot.classes {
-                votes.entry(label).or_default().push((probability, ballot.weight));
+            Over::Defect | Over::Boxes | Over::Maps => Some(Fused { score, classes: Vec::new(), measured: None }),
+            // Every ballot has a weight above 0, so there is one for every label.
+            Over::Classes => {
+                let weight =
+                    |place: usize, _: &Name| Ok(ballots.get(place).map_or(0.0, |ballot: &Ballot<'_>| ballot.weight));
+                classes::joined(self.rule, ballots, weight).ok().flatten()
             }
         }
-        let defect = |label: &Name| ballots.iter().any(|ballot| ballot.defects.contains(label));
-        let classes: Vec<(Name, f64)> = votes
-            .into_iter()
-            .filter_map(|(label, votes)| Some((label.clone(), self.rule.join(votes.into_iter())?)))
-            .collect();
-        let (defects, others): (Vec<_>, Vec<_>) = classes.iter().partition(|(label, _)| defect(label));
-        let sum = |part: &[&(Name, f64)]| part.iter().map(|(_, probability)| probability).sum::<f64>();
-        let (bad, good) = (sum(&defects), sum(&others));
-        let score = if others.is_empty() {
-            defects.iter().map(|(_, probability)| *probability).fold(0.0, f64::max)
-        } else if bad + good > 0.0 {
-            bad / (bad + good)
-        } else {
-            0.0
-        };
-        (!classes.is_empty()).then_some(Fused { score: score.clamp(0.0, 1.0), classes })
     }
 }
 

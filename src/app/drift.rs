@@ -147,7 +147,7 @@ pub(super) fn tell_unwatched(settings: &Settings, plan: &Plan) {
 fn fit(walked: &Walked) -> Option<&Fitted> {
     let judged = walked.end == WalkEnd::Judged;
     let last = walked.path.last().filter(|_| judged)?;
-    walked.part.plan.panel(*last, walked.part.rung)?.fit.as_ref()
+    walked.part.plan.panel(*last, walked.part.rung)?.fit.as_deref()
 }
 
 /// What is looked at of a part; `None` for one that no fit with a reference judged.

@@ -30,7 +30,7 @@ use heat::Looking;
 /// Explain a verdict of the journal: what each member added, what would have changed it, and where the models looked.
 ///
 /// Reads the verdict with the number SEQ from the journal of the config; a daemon may be at work on it. Says which route the part
-/// took and why, what each member added to the fused score (exactly, for means and stacking, against a member that says one half)
+/// took and why, what each member added to the fused score (exactly, for means and regressions, against a member that knows nothing)
 /// or which one decided (for a maximum), and the least change of the score, of one member or of a threshold that would have led
 /// to another verdict.
 ///

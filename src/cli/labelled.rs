@@ -20,6 +20,10 @@ pub(super) struct Labelled {
     pub(super) image: PathBuf,
     /// Whether it really shows a defect.
     pub(super) defective: bool,
+    /// Its class, where that is known: the kind of defect, or of good part.
+    pub(super) class: Option<Name>,
+    /// What was really measured of it, where a quantity is asked for.
+    pub(super) measured: Option<f64>,
     /// The batch it comes from, where the list says so: parts of one batch resemble each other.
     pub(super) batch: Option<String>,
     /// What is done to the picture before anybody sees it: simulated.
@@ -34,7 +38,7 @@ const GOOD: &str = "good";
 impl Labelled {
     /// A picture of which nothing else is known.
     pub(super) fn plain(image: PathBuf, defective: bool) -> Self {
-        Self { image, defective, batch: None, corruption: None, sensors: BTreeMap::new() }
+        Self { image, defective, class: None, measured: None, batch: None, corruption: None, sensors: BTreeMap::new() }
     }
 
     /// The readings of its part, as if taken `at` that moment.
@@ -52,7 +56,7 @@ impl Labelled {
 
 /// Reads a labelled folder or list; a list may give values to the readings of `sensors`.
 pub(super) fn read(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
-    let set = if path.is_dir() { folder(path)? } else { list(path, sensors)? };
+    let set = if path.is_dir() { folder(path)? } else { list(path, sensors, None)? };
     if set.is_empty() {
         bail!("{} holds no labelled image", path.display());
     }
@@ -92,16 +96,9 @@ pub(super) fn classes(path: &Path) -> anyhow::Result<Vec<(Name, Vec<PathBuf>)>> 
         let set = read(path, &[])?;
         return Ok(vec![(good, of(false, &set)), (Name::new("defective")?, of(true, &set))]);
     }
-    let entries = fs::read_dir(path).with_context(|| format!("{shown} cannot be read"))?;
-    let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    folders.retain(|folder| !is_hidden(folder) && folder.is_dir());
-    folders.sort_by_key(|folder| (folder.file_name() != Some(GOOD.as_ref()), folder.clone()));
-    let mut classes = Vec::new();
-    for folder in folders {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let name = Name::new(&name).with_context(|| folder.display().to_string())?;
-        classes.push((name, pictures(&folder).with_context(|| folder.display().to_string())?));
-    }
+    let mut classes = folders(path)?;
+    // The others stay in the order of their names.
+    classes.sort_by_key(|(name, _)| *name != good);
     if classes.first().is_none_or(|(first, _)| *first != good) {
         let seen = listed(classes.iter().map(|(name, _)| name.as_str()));
         bail!("{shown} holds the folders [{seen}], want {GOOD}/ and one for each kind of defect");
@@ -109,16 +106,91 @@ pub(super) fn classes(path: &Path) -> anyhow::Result<Vec<(Name, Vec<PathBuf>)>> 
     Ok(classes)
 }
 
+/// Every picture with its class, which is one of `labels`, each with whether it is a defect: the folders in a folder, one a label, or
+/// the column `class` of a CSV list.
+pub(super) fn read_by_class(path: &Path, sensors: &[&Name], labels: &[(Name, bool)]) -> anyhow::Result<Vec<Labelled>> {
+    let shown = path.display();
+    let known = || listed(labels.iter().map(|(name, _)| name.as_str()));
+    let defect = |class: &Name| labels.iter().find(|(name, _)| name == class).map(|(_, defect)| *defect);
+    let mut set = Vec::new();
+    if path.is_dir() {
+        for (class, images) in folders(path)? {
+            let defective = defect(&class).with_context(|| {
+                format!(
+                    "{shown} holds the folder {class}, want one for each label that the members know: [{}]",
+                    known()
+                )
+            })?;
+            let of = |image| Labelled { class: Some(class.clone()), ..Labelled::plain(image, defective) };
+            set.extend(images.into_iter().map(of));
+        }
+    } else {
+        set = list(path, sensors, None)?;
+        for Labelled { image, defective, class, .. } in &set {
+            let image = image.display();
+            let class = class.as_ref().with_context(|| format!("{shown}: {image} has nothing in a column class"))?;
+            let is = defect(class)
+                .with_context(|| format!("{shown}: the class of {image} is {class}, want one of [{}]", known()))?;
+            if is != *defective {
+                bail!("{shown}: {image} is of class {class}, which its column truth contradicts");
+            }
+        }
+    }
+    if set.is_empty() {
+        bail!("{shown} holds no labelled image");
+    }
+    Ok(set)
+}
+
+/// The folders in a folder with their pictures, in the order of their names.
+fn folders(path: &Path) -> anyhow::Result<Vec<(Name, Vec<PathBuf>)>> {
+    let entries = fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    folders.retain(|folder| !is_hidden(folder) && folder.is_dir());
+    folders.sort();
+    let named = |folder: &PathBuf| {
+        let name = Name::new(&folder.file_name().unwrap_or_default().to_string_lossy())?;
+        anyhow::Ok((name, pictures(folder)?))
+    };
+    folders.iter().map(|folder| named(folder).with_context(|| folder.display().to_string())).collect()
+}
+
 /// Whether a file's name begins with a dot: what a file manager or a mount left there.
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
+/// Every row of a CSV list with a column for what was measured of a quantity; a part is defective where that is not `good`, and a
+/// column `truth` may be left out.
+pub(super) fn read_measured(
+    path: &Path,
+    sensors: &[&Name],
+    quantity: &Name,
+    good: impl Fn(f64) -> bool,
+) -> anyhow::Result<Vec<Labelled>> {
+    let shown = path.display();
+    if path.is_dir() {
+        bail!("{shown} is a folder; what was measured stands in a CSV list with the columns image and {quantity}");
+    }
+    let set = list(path, sensors, Some(Asked { quantity, good: &good }))?;
+    if set.is_empty() {
+        bail!("{shown} holds no labelled image");
+    }
+    Ok(set)
+}
+
+/// The quantity that a list is asked for, and which values of it are good.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    quantity: &'a Name,
+    good: &'a dyn Fn(f64) -> bool,
+}
+
 /// Every row of a CSV list; paths are relative to the list.
-fn list(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
+fn list(path: &Path, sensors: &[&Name], asked: Option<Asked<'_>>) -> anyhow::Result<Vec<Labelled>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let header = reader.headers()?.clone();
-    let columns = Columns::of(&header, sensors).with_context(|| path.display().to_string())?;
+    let columns = Columns::of(&header, sensors, asked).with_context(|| path.display().to_string())?;
     let base = path.parent().unwrap_or(Path::new(""));
     let row = |record: csv::Result<csv::StringRecord>| {
         let record = record?;
@@ -129,22 +201,27 @@ fn list(path: &Path, sensors: &[&Name]) -> anyhow::Result<Vec<Labelled>> {
 }
 
 /// Where the columns of a list stand.
-struct Columns {
+struct Columns<'a> {
     image: usize,
-    truth: usize,
+    truth: Option<usize>,
+    measured: Option<(usize, Asked<'a>)>,
+    class: Option<usize>,
     batch: Option<usize>,
     sensors: Vec<(usize, Name, String)>,
 }
 
-impl Columns {
-    fn of(header: &csv::StringRecord, known: &[&Name]) -> anyhow::Result<Self> {
+impl<'a> Columns<'a> {
+    fn of(header: &csv::StringRecord, known: &[&Name], asked: Option<Asked<'a>>) -> anyhow::Result<Self> {
         let place = |wanted: &str| header.iter().position(|column| column == wanted);
-        let (Some(image), Some(truth)) = (place("image"), place("truth")) else {
-            bail!("the first line must name the columns image and truth; it is {header:?}");
+        let measured = asked.map(|asked| (place(asked.quantity.as_str()), asked));
+        let second = measured.map_or("truth", |(_, asked)| asked.quantity.as_str());
+        let (Some(image), truth, Some(_)) = (place("image"), place("truth"), place(second)) else {
+            bail!("the first line must name the columns image and {second}; it is {header:?}");
         };
-        let batch = place("batch");
-        let further =
-            header.iter().enumerate().filter(|(at, _)| ![Some(image), Some(truth), batch].contains(&Some(*at)));
+        let measured = measured.and_then(|(at, asked)| Some((at?, asked)));
+        let (class, batch) = (place("class"), place("batch"));
+        let own = [Some(image), truth, class, batch, measured.map(|(at, _)| at)];
+        let further = header.iter().enumerate().filter(|(at, _)| !own.contains(&Some(*at)));
         let sensor = |(at, column): (usize, &str)| {
             let (sensor, key) =
                 column.split_once('.').with_context(|| format!("column {column:?} is not sensor.key"))?;
@@ -154,22 +231,43 @@ impl Columns {
             };
             Ok((at, Name::clone(name), key.to_owned()))
         };
-        Ok(Self { image, truth, batch, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
+        Ok(Self { image, truth, measured, class, batch, sensors: further.map(sensor).collect::<anyhow::Result<_>>()? })
     }
 
     fn row(&self, record: &csv::StringRecord, base: &Path) -> anyhow::Result<Labelled> {
         let field = |at: usize| record.get(at).unwrap_or_default().trim();
-        let defective = match field(self.truth) {
-            "good" => false,
-            "defective" => true,
-            other => bail!("truth is {other:?}, want good or defective"),
+        let measured = self.measured.map(|(at, asked)| {
+            let value = field(at).parse().ok().filter(|value: &f64| value.is_finite());
+            let value = value.with_context(|| format!("{} is {:?}, want a number", asked.quantity, field(at)))?;
+            anyhow::Ok((value, !(asked.good)(value)))
+        });
+        let measured = measured.transpose()?;
+        let defective = match (self.truth.map(field), measured) {
+            (None, Some((_, outside))) => outside,
+            (Some("good"), _) => false,
+            (Some("defective"), _) => true,
+            (other, _) => bail!("truth is {:?}, want good or defective", other.unwrap_or_default()),
         };
+        if let Some((value, outside)) = measured.filter(|(_, outside)| *outside != defective) {
+            let side = if outside { "outside of" } else { "within" };
+            bail!("the value {value} lies {side} the limits, which its column truth contradicts");
+        }
+        let measured = measured.map(|(value, _)| value);
         let mut sensors: BTreeMap<Name, BTreeMap<String, Value>> = BTreeMap::new();
         for (at, sensor, key) in self.sensors.iter().filter(|(at, _, _)| !field(*at).is_empty()) {
             sensors.entry(sensor.clone()).or_default().insert(key.clone(), Value::parse(field(*at)));
         }
+        let class = self.class.map(field).filter(|class| !class.is_empty()).map(Name::new).transpose()?;
         let batch = self.batch.map(field).filter(|batch| !batch.is_empty()).map(str::to_owned);
-        Ok(Labelled { image: base.join(field(self.image)), defective, batch, corruption: None, sensors })
+        Ok(Labelled {
+            image: base.join(field(self.image)),
+            defective,
+            class,
+            measured,
+            batch,
+            corruption: None,
+            sensors,
+        })
     }
 }
 

@@ -97,7 +97,15 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let picture = |level: u8, name: &str| {
             image::GrayImage::from_pixel(3, 2, image::Luma([level])).save(path(name)).unwrap();
-            Labelled { image: path(name), defective: false, batch: None, corruption: None, sensors: BTreeMap::new() }
+            Labelled {
+                image: path(name),
+                defective: false,
+                class: None,
+                measured: None,
+                batch: None,
+                corruption: None,
+                sensors: BTreeMap::new(),
+            }
         };
         let set = [picture(7, "renamed.tiff"), picture(8, "new.png"), picture(9, "held-out.png")];
         // Python: hashlib.sha256(b"3 2 L\n" + bytes([7] * 6)).hexdigest()

@@ -2,11 +2,13 @@
 //!
 //! A weighted mean and a logistic regression over log-odds are linear, so the parts add up exactly: to the score, or to its
 //! log-odds. Each part is what the member adds against a member that knows nothing and says one half. A maximum is not linear:
-//! there the greatest vote decides alone.
+//! there the greatest vote decides alone. A concatenation is linear in more numbers than one a member; what a member adds is the sum
+//! over its own, against a member whose numbers are neutral.
 
 use serde::Serialize;
 
 use crate::fusion::calibrator::logit;
+use crate::fusion::concatenation::Concatenation;
 use crate::fusion::stacking::Stacking;
 use crate::fusion::{Ballot, Fusion, Over, Rule};
 
@@ -52,6 +54,20 @@ pub struct Contributions {
     pub each: Vec<f64>,
     /// The fused score on that scale.
     pub total: f64,
+}
+
+impl Contributions {
+    /// The parts of a score that a concatenation found in `numbers`, one for each term: what each of `seats` adds. `None` for another
+    /// count of numbers, or where a term's seat is not among `seats`.
+    #[must_use]
+    pub fn of_concatenation(head: &Concatenation, numbers: &[f64], seats: &[usize]) -> Option<Self> {
+        let mut each = vec![0.0; seats.len()];
+        for (term, part) in head.terms.iter().zip(head.parts(numbers)?) {
+            *each.get_mut(seats.iter().position(|seat| *seat == term.seat)?)? += part;
+        }
+        let total = head.intercept + each.iter().sum::<f64>();
+        Some(Self { scale: Scale::LogOdds, base: head.intercept, each, total })
+    }
 }
 
 impl Joining {
@@ -122,6 +138,8 @@ impl Joining {
 pub(super) mod tests {
     use super::*;
     use crate::fusion::calibrator::logistic;
+    use crate::fusion::concatenation::{Says, Term};
+    use crate::name::Name;
     use proptest::prelude::*;
 
     fn said(votes: &[(f64, f64)]) -> Vec<Said> {
@@ -142,6 +160,21 @@ pub(super) mod tests {
         })
     }
 
+    fn any_head() -> impl Strategy<Value = (Concatenation, Vec<f64>)> {
+        let number = (0_usize..4, -3.0..3.0_f64, -4.0..4.0_f64, -20.0..20.0_f64);
+        (prop::collection::vec(number, 1..9), -3.0..3.0_f64).prop_map(|(numbers, intercept)| {
+            let term = |(place, &(seat, neutral, weight, _)): (usize, &(usize, f64, f64, f64))| Term {
+                seat,
+                says: Says::Label(Name::new(&format!("l{place}")).unwrap()),
+                neutral,
+                weight,
+            };
+            let terms = numbers.iter().enumerate().map(term).collect();
+            let head = Concatenation { intercept, penalty: 1.0, terms };
+            (head, numbers.iter().map(|number| number.3).collect())
+        })
+    }
+
     #[test]
     fn by_hand() {
         let votes = said(&[(0.9, 3.0), (0.3, 1.0)]);
@@ -156,6 +189,21 @@ pub(super) mod tests {
     }
 
     proptest! {
+        /// What the members add sums to the log-odds of the fused score, and a member whose numbers are neutral adds nothing.
+        #[test]
+        fn contributions_of_a_concatenation_sum_to_its_log_odds((head, mut numbers) in any_head(), idle in 0_usize..4) {
+            for (term, number) in head.terms.iter().zip(&mut numbers).filter(|(term, _)| term.seat == idle) {
+                *number = term.neutral;
+            }
+            let told = Contributions::of_concatenation(&head, &numbers, &[3, 1, 0, 2]).unwrap();
+            let sum = told.base + told.each.iter().sum::<f64>();
+            prop_assert!((sum - told.total).abs() < 1e-9);
+            prop_assert!((logistic(sum) - head.apply(&numbers).unwrap()).abs() < 1e-12);
+            let place = [3, 1, 0, 2].iter().position(|seat| *seat == idle).unwrap();
+            prop_assert!(told.each[place].abs() < 1e-12);
+            prop_assert_eq!(Contributions::of_concatenation(&head, &numbers[1..], &[0, 1, 2, 3]), None);
+        }
+
         /// The parts add up to the fused score, or to its log-odds, and a member that says one half adds nothing.
         #[test]
         fn contributions_sum_to_the_fused_score((mut votes, joining) in any_panel(), idle in 0_usize..7) {

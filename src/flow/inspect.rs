@@ -50,6 +50,7 @@ fn unjudged(reason: Reason) -> Verdict {
         votes: Vec::new(),
         quality: Vec::new(),
         fused: Vec::new(),
+        measured: None,
         detections: Vec::new(),
     }
 }
@@ -68,6 +69,7 @@ fn judge_panel(plan: &Plan, panel: &Panel, Walked { answers, part, .. }: &Walked
         votes: votes.clone(),
         quality: quality.clone(),
         fused: Vec::new(),
+        measured: None,
         detections: Vec::new(),
     };
     if !failed.is_empty() {
@@ -77,7 +79,8 @@ fn judge_panel(plan: &Plan, panel: &Panel, Walked { answers, part, .. }: &Walked
         Ok(Some((fused, detections))) => {
             let (decision, reason) = decide(fused.score, thresholds);
             let score = Some(fused.score);
-            Verdict { fused: class_scores(fused.classes), detections, ..verdict(decision, score, vec![reason]) }
+            let (measured, fused) = (fused.measured, class_scores(fused.classes));
+            Verdict { fused, measured, detections, ..verdict(decision, score, vec![reason]) }
         }
         Ok(None) => verdict(Decision::Undecided, None, vec![Reason::NoVotes]),
         Err(why) => verdict(Decision::Undecided, None, vec![Reason::FusionFailed { why }]),
@@ -119,8 +122,8 @@ fn fuse(
     votes: &[Vote],
 ) -> Result<Option<(Fused, Vec<FusedDetection>)>, String> {
     let mut voices = votes::voices(plan, panel, answers, votes);
-    if let Some(fit) = panel.fit.as_ref().filter(|_| panel.fusion.over == Over::Defect) {
-        return fits::fuse(panel, fit, voices).map(|fused| Some((fused?, Vec::new())));
+    if let Some(fit) = panel.fit.as_ref().filter(|_| panel.fusion.over != Over::Boxes) {
+        return fits::fuse(panel, fit, voices, answers).map(|fused| Some((fused?, Vec::new())));
     }
     let mut detections = Vec::new();
     match panel.fusion.over {

@@ -17,6 +17,9 @@ use crate::fusion::Fusion;
 use crate::fusion::adaptive::Adaptive;
 use crate::fusion::boxes::Calibration;
 use crate::fusion::calibrator::Calibrator;
+use crate::fusion::classes::ClassWeights;
+use crate::fusion::concatenation::Concatenation;
+use crate::fusion::measured::Measured;
 use crate::fusion::stacking::Stacking;
 use crate::models::fit::reference::Reference;
 use crate::models::fit::shelf::Shelved;
@@ -124,7 +127,7 @@ pub struct Panel {
     /// The seats in the order they are asked: those of one list side by side, after all those of the lists before it.
     pub order: Vec<Vec<usize>>,
     /// The fit that was laid over what the config says, if there is one.
-    pub fit: Option<Fitted>,
+    pub fit: Option<Box<Fitted>>,
 }
 
 /// What a fit changes of a panel beside the values of its members and its thresholds.
@@ -134,6 +137,12 @@ pub struct Fitted {
     pub sha256: String,
     /// The regression that joins the votes of all voting members, in the order of their seats.
     pub stacking: Option<Stacking>,
+    /// The regression that joins everything that the members say.
+    pub concatenation: Option<Concatenation>,
+    /// The weights of each label, where they differ from label to label; else empty.
+    pub classes: Vec<ClassWeights>,
+    /// The regression that makes the members' values one.
+    pub measured: Option<Measured>,
     /// The gate that moves the members' weights with the quality of their pictures.
     pub adaptive: Option<Adaptive>,
     /// Who judges alone where it is sure.

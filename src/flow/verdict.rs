@@ -8,6 +8,7 @@ use super::{ClassScore, Unanswered};
 use crate::config::Thresholds;
 use crate::fusion::adaptive::{Feature, Quality};
 use crate::name::Name;
+use crate::task::Quantity;
 
 /// What becomes of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +99,8 @@ pub struct Verdict {
     pub quality: Vec<FrameQuality>,
     /// The fused probability of each label, where fusion works by classes.
     pub fused: Vec<ClassScore>,
+    /// The one value of what the members measured, where a fit joins their values.
+    pub measured: Option<Quantity>,
     /// The fused boxes, where fusion works by boxes; the surest first, by camera.
     pub detections: Vec<FusedDetection>,
 }

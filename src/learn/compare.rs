@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use statrs::distribution::{Binomial, DiscreteCDF as _};
 use statrs::function::erf::erfc;
 
+use crate::models::fit::Paired;
 use crate::models::price::{DeLong, McNemar};
 
 /// McNemar's exact test, from whether each model decides each part right.
@@ -70,6 +71,18 @@ pub fn delong_weighted(
     let standard_error = (variance + mean_and_its_variance(&good, &of(false))?.1).sqrt();
     let z = if difference == 0.0 { 0.0 } else { difference / standard_error };
     Some(DeLong { difference, standard_error, p: erfc(z.abs() / std::f64::consts::SQRT_2) })
+}
+
+/// How much greater numbers are in the mean than others on the same parts, of which each counts as much as `weights` says; p is that of a
+/// standard normal, two-sided, so it wants some thirty parts. `None` of fewer than two.
+#[must_use]
+pub fn paired(numbers: &[f64], others: &[f64], weights: &[f64]) -> Option<Paired> {
+    let less: Vec<f64> = numbers.iter().zip(others).map(|(number, other)| number - other).collect();
+    let parts: Vec<(usize, f64)> = weights.iter().copied().enumerate().collect();
+    let (difference, variance) = mean_and_its_variance(&less, &parts)?;
+    let standard_error = variance.sqrt();
+    let z = if difference == 0.0 { 0.0 } else { difference / standard_error };
+    Some(Paired { difference, standard_error, p: erfc(z.abs() / std::f64::consts::SQRT_2) })
 }
 
 /// How each part stands to those of the other kind.

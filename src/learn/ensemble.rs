@@ -6,144 +6,33 @@
 
 use super::bootstrap::{estimate, estimate_of_copies};
 use super::calibrate::{Chosen, Owned, Sample, choose, log_loss};
+use super::class_weights::{class_weights, route_weights};
 use super::compare::delong_weighted;
-use super::folds::folds;
+use super::concatenate::concatenate;
 use super::gate::{self, Pictures};
+use super::measured::{self, measure};
 use super::sampling::alike;
 use super::scored::Scored;
 use super::stack::stack;
 use super::weights::simplex;
-use crate::fusion::adaptive::{Adaptive, Quality, Weighed};
+use crate::fusion::adaptive::{Adaptive, Weighed};
 use crate::fusion::calibrator::Calibrator;
+use crate::fusion::classes::ClassWeights;
+use crate::fusion::concatenation::Concatenation;
+use crate::fusion::measured::Measured;
 use crate::fusion::stacking::Stacking;
 use crate::models::fit::{Control, Evidence, Method, Ranked};
+
+mod classes;
+mod parts;
+
+pub use parts::{Copies, Parts};
 
 /// Folds of the inner and of the outer cross-validation.
 pub const FOLDS: usize = 5;
 
-/// Where the random numbers of the folds begin.
-const SEED: u64 = 0x6669_7473;
-
 /// An ensemble is better than the control from this p value of DeLong's test down.
 const SIGNIFICANT: f64 = 0.05;
-
-/// The parts of a panel, each with a score of every member.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    /// What the members are called.
-    pub names: Vec<String>,
-    /// For each member its score, 0 to 1, for each part.
-    pub members: Vec<Vec<f64>>,
-    /// Whether each part is really defective.
-    pub defective: Vec<bool>,
-    /// How much each part counts, finite and above 0: 1 where all were drawn alike, else see [`super::sampling`].
-    pub weights: Vec<f64>,
-    /// The batch each part belongs to, where that is known, or else the picture it is a copy of: a number from 0 on.
-    pub groups: Option<Vec<usize>>,
-    /// Of which pictures they are copies, where each is there as it was taken and in other ways.
-    pub copies: Option<Copies>,
-}
-
-/// Pictures that are there several times: as they were taken, and corrupted. All of one length.
-#[derive(Debug, Clone)]
-pub struct Copies {
-    /// The picture of each part: a number from 0 on.
-    pub picture: Vec<usize>,
-    /// Whether it is as it was taken.
-    pub as_taken: Vec<bool>,
-    /// How well it was, or would have been, taken.
-    pub quality: Vec<Quality>,
-    /// How many copies of each picture there are.
-    pub each: u32,
-}
-
-impl Copies {
-    fn at(&self, places: &[usize]) -> Self {
-        Self {
-            picture: places.iter().map(|&place| self.picture[place]).collect(),
-            as_taken: places.iter().map(|&place| self.as_taken[place]).collect(),
-            quality: places.iter().map(|&place| self.quality[place]).collect(),
-            each: self.each,
-        }
-    }
-
-    /// The pictures numbered without gaps.
-    fn numbered(&self) -> Vec<usize> {
-        let mut known = self.picture.clone();
-        known.sort_unstable();
-        known.dedup();
-        self.picture.iter().map(|picture| known.partition_point(|known| known < picture)).collect()
-    }
-}
-
-impl Parts {
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.defective.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.defective.is_empty()
-    }
-
-    /// The parts at these places.
-    #[must_use]
-    pub fn at(&self, places: &[usize]) -> Self {
-        let member = |scores: &Vec<f64>| places.iter().map(|&place| scores[place]).collect();
-        Self {
-            names: self.names.clone(),
-            members: self.members.iter().map(member).collect(),
-            defective: places.iter().map(|&place| self.defective[place]).collect(),
-            weights: places.iter().map(|&place| self.weights[place]).collect(),
-            groups: self.groups.as_ref().map(|groups| places.iter().map(|&place| groups[place]).collect()),
-            copies: self.copies.as_ref().map(|copies| copies.at(places)),
-        }
-    }
-
-    /// Those whose pictures are as they were taken: all of them where there are no copies.
-    #[must_use]
-    pub fn as_taken(&self) -> Self {
-        let Some(copies) = &self.copies else { return self.clone() };
-        self.at(&(0..self.len()).filter(|&place| copies.as_taken[place]).collect::<Vec<usize>>())
-    }
-
-    /// The methods that are tried on them.
-    #[must_use]
-    pub fn methods(&self) -> Vec<Method> {
-        if self.members.len() == 1 {
-            return vec![Method::Single];
-        }
-        Method::ENSEMBLES.into_iter().chain(self.copies.as_ref().map(|_| Method::Adaptive)).collect()
-    }
-
-    /// What every member says of one part.
-    #[must_use]
-    pub fn said(&self, place: usize) -> Vec<f64> {
-        self.members.iter().map(|scores| scores[place]).collect()
-    }
-
-    /// Splits the parts in so many folds, as evenly as can be.
-    ///
-    /// # Errors
-    /// As [`folds`].
-    pub fn folds(&self, count: usize) -> Result<Vec<usize>, String> {
-        folds(&self.defective, self.groups.as_deref(), count, SEED)
-    }
-
-    /// Two members that say the same of every part: one counted twice is no ensemble.
-    #[must_use]
-    pub fn twins(&self) -> Option<(&str, &str)> {
-        let same =
-            |one: &[f64], other: &[f64]| one.iter().zip(other).all(|(one, other)| one.to_bits() == other.to_bits());
-        self.members.iter().enumerate().find_map(|(place, one)| {
-            let twin = self.members.iter().skip(place + 1).position(|other| same(one, other))? + place + 1;
-            Some((self.names[place].as_str(), self.names[twin].as_str()))
-        })
-    }
-}
 
 /// Members that have been made one.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,6 +45,12 @@ pub struct Fused {
     pub weights: Vec<f64>,
     /// The regression, where they are stacked.
     pub stacking: Option<Stacking>,
+    /// The regression over everything that they say, where that is concatenated.
+    pub concatenation: Option<Concatenation>,
+    /// The weights for each label, a weight for each member, where they differ from label to label.
+    pub classes: Vec<ClassWeights>,
+    /// The regression that makes their values one, a gain for each member.
+    pub measured: Option<Measured>,
     /// The gate that moves the weights, where they are adaptive.
     pub adaptive: Option<Adaptive>,
 }
@@ -164,6 +59,15 @@ impl Fused {
     /// One score, 0 to 1, of what each member says of a part.
     #[must_use]
     pub fn score(&self, parts: &Parts, place: usize) -> f64 {
+        if let Some(classes) = &parts.classes {
+            return classes::fused(self, classes, place).map_or(0.0, |fused| fused.score);
+        }
+        if let Some((head, terms)) = self.concatenation.as_ref().zip(parts.terms.as_ref()) {
+            return head.apply(&terms.said(place)).unwrap_or_default();
+        }
+        if let Some((measured, measurements)) = self.measured.as_ref().zip(parts.measured.as_ref()) {
+            return measured.score(&measured.value(&measurements.said(place)));
+        }
         let said = parts.said(place);
         let calibrated = || self.calibrators.iter().zip(&said).map(|(map, score)| map.apply(*score));
         let mean = |weights: &[f64]| calibrated().zip(weights).map(|(score, weight)| score * weight).sum::<f64>();
@@ -197,8 +101,9 @@ fn learn(parts: &Parts, methods: &[Method]) -> Result<Learned, String> {
     let maps: Vec<Calibrator> = chosen.into_iter().map(|chosen| chosen.map).collect();
     let mut all = Vec::new();
     for &method in methods {
-        // Stacking calibrates by itself, the others join what each member is worth.
-        let given = if method == Method::Stacking { parts } else { &crossed };
+        // A regression calibrates by itself and labels are joined as they are; the others join what each member is worth.
+        let as_said = method.calibrates() || parts.classes.is_some();
+        let given = if as_said { parts } else { &crossed };
         let mut scores = vec![0.0; parts.len()];
         for fold in 0..FOLDS {
             let rest: Vec<usize> = (0..parts.len()).filter(|&place| held[place] != fold).collect();
@@ -208,8 +113,7 @@ fn learn(parts: &Parts, methods: &[Method]) -> Result<Learned, String> {
             }
         }
         let loss = log_loss(&Sample { scores: &scores, defective: &parts.defective, weights: &parts.weights });
-        let fused =
-            join(method, given, if method == Method::Stacking { as_they_are(maps.len()) } else { maps.clone() })?;
+        let fused = join(method, given, if as_said { as_they_are(maps.len()) } else { maps.clone() })?;
         all.push((fused, loss));
     }
     let order = |a: &usize, b: &usize| all[*a].1.total_cmp(&all[*b].1);
@@ -224,10 +128,20 @@ fn as_they_are(members: usize) -> Vec<Calibrator> {
 /// Joins members by a method, fitting what it has to fit to `given`.
 fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<Fused, String> {
     let evenly = || vec![1.0 / f64::from(u32::try_from(given.members.len()).unwrap_or(u32::MAX)); given.members.len()];
-    let (mut weights, mut stacking, mut adaptive) = (evenly(), None, None);
+    let (mut weights, mut stacking, mut concatenation) = (evenly(), None, None);
+    let (mut classes, mut measured, mut adaptive) = (Vec::new(), None, None);
     let best = || simplex(&given.members, &given.defective, &given.weights);
     match method {
-        Method::WeightedMean => weights = best(),
+        Method::WeightedMean => {
+            // Everybody is heard where somebody may be the only one who knows a label.
+            let over_classes = |known| gate::heard(&route_weights(known, &given.weights));
+            weights = given.classes.as_ref().map_or_else(best, over_classes);
+        }
+        Method::ClassWeights => {
+            let known = given.classes.as_ref().ok_or("weights by class want to know what is said of each label")?;
+            classes = class_weights(known, &given.weights, &gate::heard(&route_weights(known, &given.weights)));
+            weights = mean_weights(&classes, given.members.len());
+        }
         Method::Adaptive => {
             let copies = given.copies.as_ref().ok_or("adaptive weights want to know how well pictures were taken")?;
             if !alike(&given.weights) {
@@ -242,9 +156,24 @@ fn join(method: Method, given: &Parts, calibrators: Vec<Calibrator>) -> Result<F
             let members: Vec<&[f64]> = given.members.iter().map(Vec::as_slice).collect();
             stacking = Some(stack(&members, &given.defective, &given.weights)?);
         }
+        Method::Concatenation => {
+            let terms = given.terms.as_ref().ok_or("a concatenation wants more than a score of each member")?;
+            let held = given.folds(FOLDS).ok();
+            concatenation = Some(concatenate(terms, &given.defective, &given.weights, held.as_deref())?);
+        }
+        Method::Regression => {
+            let values = given.measured.as_ref().ok_or("a regression wants measured values: see --measured")?;
+            measured = Some(measure(values, &given.weights, given.groups.as_deref())?);
+        }
         Method::Single | Method::Mean | Method::Maximum | Method::Cascade | Method::Boxes => {}
     }
-    Ok(Fused { method, calibrators, weights, stacking, adaptive })
+    Ok(Fused { method, calibrators, weights, stacking, concatenation, classes, measured, adaptive })
+}
+
+/// What each member is worth in the mean over all labels.
+fn mean_weights(classes: &[ClassWeights], members: usize) -> Vec<f64> {
+    let count = f64::from(u32::try_from(classes.len()).unwrap_or(u32::MAX).max(1));
+    (0..members).map(|member| classes.iter().map(|of| of.weights[member]).sum::<f64>() / count).collect()
 }
 
 /// Fits the panel to all of the parts: calibrations, the best of these methods, weights.
@@ -263,8 +192,11 @@ pub fn fit(parts: &Parts, methods: &[Method]) -> Result<Fused, String> {
 /// As [`fit`].
 pub fn evidence(parts: &Parts, methods: &[Method]) -> Result<(Evidence, Vec<f64>), String> {
     let held = parts.folds(FOLDS)?;
+    // Readings of others may make more of a single member than it is.
+    let several = parts.members.len() > 1 || methods.contains(&Method::Concatenation);
     let mut fused = vec![0.0; parts.len()];
     let mut by_method: Vec<(Method, Vec<f64>)> = Vec::new();
+    let mut by_class = parts.classes.as_ref().map(classes::Crossed::of);
     for fold in 0..FOLDS {
         let rest: Vec<usize> = (0..parts.len()).filter(|&place| held[place] != fold).collect();
         let Learned { all, best } = learn(&parts.at(&rest), methods)?;
@@ -275,6 +207,9 @@ pub fn evidence(parts: &Parts, methods: &[Method]) -> Result<(Evidence, Vec<f64>
             for place in (0..parts.len()).filter(|&place| held[place] == fold) {
                 let score = ensemble.score(parts, place);
                 by_method[of].1[place] = score;
+                if let Some(by_class) = &mut by_class {
+                    by_class.take(ensemble, place);
+                }
                 if of == best {
                     fused[place] = score;
                 }
@@ -286,10 +221,14 @@ pub fn evidence(parts: &Parts, methods: &[Method]) -> Result<(Evidence, Vec<f64>
         parts.names.iter().zip(&parts.members).map(|(name, scores)| ranked(name, scores)).collect::<Result<_, _>>()?;
     let methods = by_method.iter().map(|(method, scores)| ranked(method.as_str(), scores)).collect::<Result<_, _>>()?;
     let fused_ranked = ranked("fused", &fused)?;
-    let control = if parts.members.len() > 1 { control(parts, &members, &fused, &fused_ranked) } else { None };
+    let control = if several { control(parts, &members, &fused, &fused_ranked) } else { None };
     let defective = parts.defective.iter().filter(|is| **is).count();
+    let classes = by_class.map_or_else(Vec::new, |by_class| by_class.ranked(&parts.weights));
+    let of_values = |values| measured::evidence(values, &parts.names, &parts.weights, parts.groups.as_deref(), &held);
+    let measured = parts.measured.as_ref().map(of_values).transpose()?;
+    let (folds, count) = (FOLDS, parts.len());
     let evidence =
-        Evidence { parts: parts.len(), defective, folds: FOLDS, members, methods, fused: fused_ranked, control };
+        Evidence { parts: count, defective, folds, members, methods, fused: fused_ranked, control, classes, measured };
     Ok((evidence, fused))
 }
 

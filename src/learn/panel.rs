@@ -129,7 +129,16 @@ pub fn of_student_first(
     let mut calibrators = vec![Calibrator::None; 2];
     calibrators[teacher] = map;
     Ok(Panel {
-        fused: Fused { method: Method::Cascade, calibrators, weights: vec![1.0; 2], stacking: None, adaptive: None },
+        fused: Fused {
+            method: Method::Cascade,
+            calibrators,
+            weights: vec![1.0; 2],
+            stacking: None,
+            concatenation: None,
+            classes: Vec::new(),
+            measured: None,
+            adaptive: None,
+        },
         thresholds,
         promise: Promise::Cost { escape_cost: wanted.escape_cost },
         cascade: Some(FittedCascade {
@@ -210,7 +219,7 @@ mod tests {
         };
         let members = vec![member(0.8), member(0.7)];
         let (names, weights) = (vec!["student".into(), "teacher".into()], vec![1.0; members[0].len()]);
-        Parts { names, members, defective, weights, groups: None, copies: None }
+        Parts { names, members, defective, weights, ..Parts::default() }
     }
 
     #[test]

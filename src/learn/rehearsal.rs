@@ -137,7 +137,7 @@ mod tests {
         };
         let members = vec![member(), member()];
         let weights = vec![1.0; defective.len()];
-        Parts { names: vec!["a".into(), "b".into()], members, defective, weights, groups: None, copies: None }
+        Parts { names: vec!["a".into(), "b".into()], members, defective, weights, ..Parts::default() }
     }
 
     #[test]

@@ -6,19 +6,25 @@
 //! new one, never a part of either, and that the one before can be had back to the last byte, see [`shelf`].
 
 pub mod boxes;
+mod evidence;
 pub mod reference;
 pub mod shelf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::price::{DeLong, Estimate, MeasuredSet};
+use super::price::MeasuredSet;
 use crate::config::Thresholds;
+use crate::fusion::Over;
 use crate::fusion::adaptive::Adaptive;
 use crate::fusion::calibrator::Calibrator;
+use crate::fusion::classes::ClassWeights;
+use crate::fusion::concatenation::Concatenation;
+use crate::fusion::measured::Measured;
 use crate::fusion::stacking::Stacking;
 use crate::name::Name;
 use boxes::FittedBoxes;
+pub use evidence::{Control, Evidence, MeasuredEvidence, Paired, Ranked, RankedClass, RankedValue};
 use reference::Reference;
 
 /// The schema this build writes and reads.
@@ -46,6 +52,9 @@ pub struct Fit {
     /// The rung of the ladder; absent where there is no ladder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rung: Option<Name>,
+    /// What the panel fuses: the members' scores of any defect, or each label by itself.
+    #[serde(default, skip_serializing_if = "is_defect")]
+    pub over: Over,
     /// How the members' scores become one.
     pub method: Method,
     /// Where that score becomes a decision; of a cascade: the teacher's own score.
@@ -57,6 +66,15 @@ pub struct Fit {
     /// The regression, with the method `stacking`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stacking: Option<Stacking>,
+    /// The regression over all that the members say, with the method `concatenation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concatenation: Option<Concatenation>,
+    /// The weights for each label, with the method `class-weights`; a member's own weight is then the mean of its weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassWeights>,
+    /// The linear regression that makes the members' values one, with the method `regression`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// The gate that moves the members' weights, with the method `adaptive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptive: Option<Adaptive>,
@@ -115,6 +133,12 @@ pub enum Method {
     Maximum,
     /// A logistic regression over the scores as they are.
     Stacking,
+    /// A logistic regression over everything that the members say.
+    Concatenation,
+    /// The weighted mean of each label, with weights of its own.
+    ClassWeights,
+    /// The probability that a value lies outside its limits, which a linear regression makes of the members' values.
+    Regression,
     /// The mean of the calibrated scores with weights that move with the quality of the picture and the members' own doubt.
     Adaptive,
     /// The student's score where it is sure, else the teacher's.
@@ -124,8 +148,29 @@ pub enum Method {
 }
 
 impl Method {
-    /// The methods that make several members one, the plainest first.
+    /// The methods that make the scores of several members one, the plainest first.
     pub const ENSEMBLES: [Self; 4] = [Self::Mean, Self::WeightedMean, Self::Maximum, Self::Stacking];
+
+    /// The methods that make several members one label by label, the plainest first.
+    pub const BY_CLASS: [Self; 4] = [Self::Mean, Self::WeightedMean, Self::Maximum, Self::ClassWeights];
+
+    /// All that a command may ask for.
+    pub const KNOWN: [Self; 8] = [
+        Self::Mean,
+        Self::WeightedMean,
+        Self::Maximum,
+        Self::Stacking,
+        Self::Concatenation,
+        Self::ClassWeights,
+        Self::Regression,
+        Self::Adaptive,
+    ];
+
+    /// Whether it takes the members as they are, because it says by itself what they are worth.
+    #[must_use]
+    pub const fn calibrates(self) -> bool {
+        matches!(self, Self::Stacking | Self::Concatenation | Self::Regression)
+    }
 
     /// Its name in tables.
     #[must_use]
@@ -136,6 +181,9 @@ impl Method {
             Self::WeightedMean => "weighted mean",
             Self::Maximum => "maximum",
             Self::Stacking => "stacking",
+            Self::Concatenation => "concatenation",
+            Self::ClassWeights => "class weights",
+            Self::Regression => "regression",
             Self::Adaptive => "adaptive",
             Self::Cascade => "cascade",
             Self::Boxes => "boxes",
@@ -211,58 +259,6 @@ pub struct FittedCascade {
     pub tested: usize,
 }
 
-/// What members and ensemble are worth on labelled parts; figures of an ensemble by nested cross-validation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    /// How many parts.
-    pub parts: usize,
-    /// Those of them that are defective.
-    pub defective: usize,
-    /// The folds of the outer and of the inner cross-validation.
-    pub folds: usize,
-    /// Each member by itself, with its score as the model gives it.
-    pub members: Vec<Ranked>,
-    /// Each method by itself.
-    pub methods: Vec<Ranked>,
-    /// The whole procedure: in each fold the method that was best on the others.
-    pub fused: Ranked,
-    /// The best single member against that; absent for a panel of one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control: Option<Control>,
-}
-
-/// How well one score ranks parts and says how sure it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ranked {
-    /// Whose score.
-    pub name: String,
-    /// The mean of -ln(chance of what the part is), in nats.
-    pub log_loss: f64,
-    /// Average precision.
-    pub average_precision: f64,
-    /// The area under the ROC curve, with its 95 % bootstrap interval.
-    pub auc: Estimate,
-}
-
-/// The best single member, held against the ensemble.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Control {
-    /// The member.
-    pub name: String,
-    /// Whether the ensemble's area is greater.
-    pub beaten: bool,
-    /// Whether it is greater with p < 0.05 by DeLong's test.
-    pub significant: bool,
-    /// The member's area.
-    pub auc: Estimate,
-    /// The ensemble's area less the member's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delong: Option<DeLong>,
-}
-
 impl Fit {
     /// What is wrong with the numbers, in one sentence.
     ///
@@ -294,6 +290,25 @@ impl Fit {
                 "`stacking` belongs to the method stacking, with a finite weight for each of {voters} voters"
             ));
         }
+        let concatenates = self.concatenation.as_ref().map(|head| head.is_sound(members));
+        if concatenates != (self.method == Method::Concatenation).then_some(true) {
+            return Err(format!(
+                "`concatenation` belongs to the method concatenation, with finite terms of {members} members, none twice"
+            ));
+        }
+        let by_class = (!self.classes.is_empty()).then(|| self.classes.iter().all(|class| class.is_sound(members)));
+        if by_class != (self.method == Method::ClassWeights).then_some(true) {
+            return Err(format!(
+                "`classes` belongs to the method class-weights, with a weight for each of {members} members, from 0 with sum 1"
+            ));
+        }
+        let measures = self.measured.as_ref().map(|measured| measured.is_sound(members));
+        if measures != (self.method == Method::Regression).then_some(true) {
+            return Err(format!(
+                "`measured` belongs to the method regression, with limits, a standard error above 0 and a gain for each of {members} \
+                 members"
+            ));
+        }
         let adapts = self.adaptive.as_ref().map(|gate| gate.is_sound(voters));
         if adapts != (self.method == Method::Adaptive).then_some(true) {
             return Err(format!(
@@ -307,8 +322,26 @@ impl Fit {
             );
         }
         self.check_boxes()?;
+        self.check_over()?;
         self.reference.as_ref().map_or(Ok(()), Reference::check)
     }
+
+    /// Whether the method joins what the panel fuses.
+    fn check_over(&self) -> Result<(), String> {
+        let fits = match self.over {
+            Over::Defect => !matches!(self.method, Method::ClassWeights | Method::Boxes),
+            Over::Classes => self.method == Method::Single || Method::BY_CLASS.contains(&self.method),
+            Over::Boxes => self.method == Method::Boxes,
+            Over::Maps => false,
+        };
+        let method = self.method.as_str();
+        if fits { Ok(()) } else { Err(format!("the method {method} is none for a fusion over {:?}", self.over)) }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_defect(over: &Over) -> bool {
+    *over == Over::Defect
 }
 
 impl FittedCascade {
@@ -328,7 +361,7 @@ impl FittedCascade {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::models::price::DeLong;
+    use crate::models::price::{DeLong, Estimate};
 
     /// A fit of the route `all` with two members, with everything in it that the method wants.
     pub(crate) fn fit(number: u32) -> Fit {
@@ -350,6 +383,7 @@ pub(crate) mod tests {
             number,
             route: name("all"),
             rung: None,
+            over: Over::Defect,
             method: Method::WeightedMean,
             thresholds: Thresholds { reject_from: 0.5, pass_below: 0.25 },
             promise: Promise::Cost { escape_cost: 10.0 },
@@ -358,6 +392,9 @@ pub(crate) mod tests {
                 member("brightness", 0.25, Calibrator::None),
             ],
             stacking: None,
+            concatenation: None,
+            classes: Vec::new(),
+            measured: None,
             adaptive: None,
             cascade: None,
             boxes: None,
@@ -373,6 +410,8 @@ pub(crate) mod tests {
                 methods: vec![ranked("mean")],
                 fused: ranked("fused"),
                 control: Some(control),
+                classes: Vec::new(),
+                measured: None,
             }),
             reference: None,
         }
@@ -394,6 +433,11 @@ pub(crate) mod tests {
         );
         assert!(told(|fit| fit.method = Method::Stacking).starts_with("`stacking` belongs"));
         assert!(told(|fit| fit.method = Method::Adaptive).starts_with("`adaptive` belongs"));
+        assert!(told(|fit| fit.method = Method::Concatenation).starts_with("`concatenation` belongs"));
+        assert!(told(|fit| fit.method = Method::ClassWeights).starts_with("`classes` belongs"));
+        assert!(told(|fit| fit.method = Method::Regression).starts_with("`measured` belongs"));
+        let boxes = told(|fit| fit.over = Over::Boxes);
+        assert_eq!(boxes, "the method weighted mean is none for a fusion over Boxes");
         assert!(told(|fit| fit.method = Method::Cascade).starts_with("`cascade` belongs"));
         assert!(told(|fit| fit.method = Method::Boxes).starts_with("`boxes` belongs"));
         assert!(told(|fit| fit.evidence = None).starts_with("`boxes` belongs"));

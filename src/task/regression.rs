@@ -40,8 +40,9 @@ pub fn defect_score(values: &[Quantity], task: &Regression) -> Option<f64> {
     outside.reduce(f64::max)
 }
 
-/// The probability that the true value lies outside the limits when the model says `value`.
-fn outside(value: f64, limits: &RegressionValue) -> Option<f64> {
+/// The probability, 0 to 1, that the true value lies outside the limits when `value` is what is read; `None` without limits.
+#[must_use]
+pub fn outside(value: f64, limits: &RegressionValue) -> Option<f64> {
     let within = limits.within(value)?;
     let Some(error) = limits.standard_error else { return Some(if within { 0.0 } else { 1.0 }) };
     let below = limits.at_least.map_or(0.0, |least| normal((least - value) / error));

@@ -21,6 +21,7 @@ mod fit_boxes;
 mod frames;
 mod gauge;
 mod govern;
+mod heads;
 mod house;
 mod import;
 mod journal;

@@ -92,7 +92,7 @@ impl Account {
                 None
             }
         });
-        let known = joined.as_ref().map(|joined| (&joined.joining, joined.said.as_slice()));
+        let known = joined.as_ref().and_then(|joined| Some((joined.joining.as_ref()?, joined.said.as_slice())));
         let held = message.score.zip(message.thresholds);
         Self {
             device: message.device.clone(),

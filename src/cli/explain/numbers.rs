@@ -7,6 +7,7 @@ use crate::config::Thresholds;
 use crate::explain::joining::{Contributions, Joining, Said};
 use crate::flow::plan::{Panel, Plan};
 use crate::flow::publish::message::VerdictMessage;
+use crate::fusion::concatenation::{Concatenation, Term};
 use crate::fusion::{Over, Rule};
 
 /// How near the score that is found again must come to that of the verdict: numbers that were written out and read again.
@@ -15,7 +16,7 @@ const SAME: f64 = 1e-9;
 /// How votes became a score.
 #[derive(Debug, Serialize)]
 pub(super) struct Joined {
-    /// `mean`, `weighted mean`, `maximum` or `stacking`.
+    /// `mean`, `weighted mean`, `maximum`, `stacking` or `concatenation`.
     pub(super) by: &'static str,
     /// The places of the votes that entered, among the verdict's votes.
     pub(super) votes: Vec<usize>,
@@ -23,8 +24,9 @@ pub(super) struct Joined {
     pub(super) contributions: Option<Contributions>,
     /// The places among the verdict's votes of those that decided alone, where the score is no sum.
     pub(super) deciding: Vec<usize>,
+    /// `None` where a member gives more numbers than its score: of a concatenation.
     #[serde(skip)]
-    pub(super) joining: Joining,
+    pub(super) joining: Option<Joining>,
     #[serde(skip)]
     pub(super) said: Vec<Said>,
 }
@@ -35,6 +37,20 @@ pub(super) struct Joined {
 /// One sentence on why it cannot be told.
 pub(super) fn joined(message: &VerdictMessage, score: f64, plan: &Plan) -> Result<(Joined, Vec<String>), String> {
     let panel = panel(message, plan)?;
+    if let Some(head) = panel.fit.as_ref().and_then(|fit| fit.concatenation.as_ref()) {
+        return concatenated(message, score, head).map(|joined| {
+            let mut notes = notes(message, panel);
+            notes.push(
+                "each member gives several numbers: what would have changed the verdict is told of the score alone"
+                    .into(),
+            );
+            (joined, notes)
+        });
+    }
+    if let Some(measured) = panel.fit.as_ref().and_then(|fit| fit.measured.as_ref()) {
+        let quantity = &measured.quantity;
+        return Err(format!("the members' values of {quantity} are joined to one, so the score is no sum of theirs"));
+    }
     let joining = joining(panel)?;
     let mut votes = voices(message);
     if let Some(first) = panel.fit.as_ref().and_then(|fit| fit.student_first) {
@@ -48,11 +64,7 @@ pub(super) fn joined(message: &VerdictMessage, score: f64, plan: &Plan) -> Resul
         .map(|vote| Said { score: vote.score.unwrap_or_default(), weight: vote.weight })
         .collect();
     let again = joining.score(&said).ok_or("the panel of the config joins another number of votes")?;
-    if (again - score).abs() > SAME {
-        return Err(format!(
-            "the config joins these votes to {again}, the verdict has {score}: it was judged otherwise"
-        ));
-    }
+    same(again, score)?;
     let by = match &joining {
         Joining::Stacking(_) => "stacking",
         Joining::Rule(Rule::Mean) => "mean",
@@ -61,7 +73,38 @@ pub(super) fn joined(message: &VerdictMessage, score: f64, plan: &Plan) -> Resul
     };
     let contributions = joining.contributions(&said);
     let deciding = joining.deciding(&said).into_iter().filter_map(|place| votes.get(place).copied()).collect();
+    let joining = Some(joining);
     Ok((Joined { by, votes, contributions, deciding, joining, said }, notes(message, panel)))
+}
+
+/// Whether the score that is found again is that of the verdict.
+fn same(again: f64, score: f64) -> Result<(), String> {
+    if (again - score).abs() > SAME {
+        return Err(format!(
+            "the config joins these votes to {again}, the verdict has {score}: it was judged otherwise"
+        ));
+    }
+    Ok(())
+}
+
+/// How everything that the members said became `score`.
+fn concatenated(message: &VerdictMessage, score: f64, head: &Concatenation) -> Result<Joined, String> {
+    let (mut votes, mut seats, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    for Term { seat, says, .. } in &head.terms {
+        let place = message.votes.iter().position(|vote| vote.member == *seat);
+        let place = place.ok_or_else(|| format!("the verdict has no answer of seat {seat}, the fit wants one"))?;
+        let vote = &message.votes[place];
+        let number = says.read(vote.score, vote.answer.findings.as_ref());
+        numbers.push(number.ok_or_else(|| format!("seat {seat} did not say {}, which the fit wants", says.told()))?);
+        if !seats.contains(seat) {
+            seats.push(*seat);
+            votes.push(place);
+        }
+    }
+    let again = head.apply(&numbers).ok_or("the fit concatenates another count of numbers")?;
+    same(again, score)?;
+    let contributions = Contributions::of_concatenation(head, &numbers, &seats);
+    Ok(Joined { by: "concatenation", votes, contributions, deciding: Vec::new(), joining: None, said: Vec::new() })
 }
 
 /// The panel that the config has where the verdict was made.

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 
+use super::beside::{classes, terms};
 use super::journal::Census;
+use super::measured::Measuring;
 use super::scores::{self, Asked, voters};
 use super::{Args, Seat};
 use crate::cli::labelled::Labelled;
 use crate::cli::line;
 use crate::config::Settings;
 use crate::flow::plan::{self, Plan};
+use crate::fusion::Over;
 use crate::fusion::adaptive::Quality;
+use crate::learn::class_weights::Classes;
 use crate::learn::drift::space;
 use crate::learn::ensemble::{Copies, Parts};
 use crate::learn::panel::Panel;
@@ -75,6 +79,12 @@ impl Gathered {
     }
 }
 
+/// Labelled pictures, and what is measured of them.
+pub(super) struct Labels<'a> {
+    pub(super) set: &'a [Labelled],
+    pub(super) measuring: Option<Measuring>,
+}
+
 /// The scores of the members on the parts that the route judges.
 pub(super) fn gather(
     args: &Args,
@@ -83,7 +93,7 @@ pub(super) fn gather(
     plan: &Arc<Plan>,
     seat: &Seat<'_>,
     rung: usize,
-    set: &[Labelled],
+    &Labels { set, ref measuring }: &Labels<'_>,
 ) -> anyhow::Result<Gathered> {
     let plain = scores::hashes(set)?;
     let truth = |labelled: &Labelled| if labelled.defective { "defective" } else { "good" };
@@ -102,6 +112,7 @@ pub(super) fn gather(
     let (set, pictures): (Vec<Labelled>, usize) = (set.iter().flat_map(copies).collect(), set.len());
     let hashes: Vec<String> = plain.into_iter().flat_map(|hash| std::iter::repeat_n(hash, each)).collect();
     let mut taken = None;
+    let mut beside: Vec<Vec<Vec<f64>>> = Vec::new();
     let (kept, members): (Vec<usize>, Vec<Vec<f64>>) = if let Some(path) = &args.scores {
         ((0..set.len()).collect(), scores::out_of_fold(path, &set, plan, seat.panel)?)
     } else {
@@ -113,14 +124,27 @@ pub(super) fn gather(
             |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.scores.get(at).copied()).collect();
         let quality = kept.iter().filter_map(|&place| Some(said[place].as_ref()?.quality)).collect::<Vec<_>>();
         let members = (0..voters(seat.panel).count()).map(member).collect();
+        beside.extend(kept.iter().filter_map(|&place| Some(said[place].as_ref()?.beside.clone())));
         let embedded = kept.iter().map(|&place| said[place].as_ref()?.embedding.clone()).collect();
         taken = Some(Taken { camera, quality, embedded });
         (kept, members)
     };
     ensure!(!kept.is_empty(), "route {} judges none of the {pictures} labelled parts", seat.route);
     let name = |(_, member): (usize, &plan::Member)| plan.model(member.model).passport.name.to_string();
+    let said: Vec<&[Vec<f64>]> = beside.iter().map(Vec::as_slice).collect();
+    let by_class = seat.panel.fusion.over == Over::Classes;
+    let truth: Vec<Option<&Name>> = kept.iter().map(|&place| set[place].class.as_ref()).collect();
+    let measured = measuring.as_ref().map(|measuring| {
+        let truth = kept.iter().map(|&place| set[place].measured).collect();
+        measuring.measurements(&said, truth).context("a measured value was lost")
+    });
+    // A file of scores says nothing beside.
+    let asked = args.scores.is_none();
     let parts = Parts {
         names: voters(seat.panel).map(name).collect(),
+        terms: if asked && !by_class { terms(plan, seat.panel, &members, &said) } else { None },
+        measured: measured.transpose()?,
+        classes: if by_class { Some(known_classes(plan, seat, &said, &truth)?) } else { None },
         members,
         defective: kept.iter().map(|&place| set[place].defective).collect(),
         weights: vec![1.0; kept.len()],
@@ -134,6 +158,17 @@ pub(super) fn gather(
         }),
     };
     Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels, taken, reviewed: None })
+}
+
+/// What is said of each label, of a panel that fuses label by label.
+pub(super) fn known_classes(
+    plan: &Plan,
+    seat: &Seat<'_>,
+    said: &[&[Vec<f64>]],
+    truth: &[Option<&Name>],
+) -> anyhow::Result<Classes> {
+    let found = classes(plan, seat.panel, said, truth);
+    found.with_context(|| format!("route {}: a member gives no probabilities of its labels", seat.route))
 }
 
 /// The batch of each part as a number; `None` where the list names none.

@@ -11,7 +11,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::gather::Gathered;
+use super::beside::{beside, labels, missing, terms};
+use super::gather::{Gathered, known_classes};
 use super::scores::voters;
 use super::{Args, Seat};
 use crate::cli::label::{pictures, verdict_of};
@@ -22,12 +23,14 @@ use crate::flow::pool::Pool;
 use crate::flow::publish::message::{VerdictMessage, VoteMessage};
 use crate::flow::review::{Review, Truth, draw};
 use crate::flow::verdict::Decision;
+use crate::fusion::Over;
 use crate::learn::ensemble::Parts;
 use crate::learn::sampling;
 use crate::models::catalogue::sha256_of;
 use crate::models::fit::Reviewed;
 use crate::models::passport::Passport;
 use crate::models::price::MeasuredSet;
+use crate::name::Name;
 use crate::record::journal::beside::Beside;
 use crate::record::journal::labels::Label;
 use crate::task::defect_score;
@@ -57,6 +60,8 @@ pub(super) struct Census {
     pub(super) outside_sample: usize,
     /// Verdicts of this route and rung that are put up for review and have no label.
     pub(super) unanswered: usize,
+    /// Where labels are fused by themselves: parts that were fitted to and whose class nobody said by a name that the panel knows.
+    pub(super) without_class: usize,
     /// With --trained: parts that were fitted to and whose pictures are not kept, so that nobody knows.
     pub(super) pixels_unknown: usize,
 }
@@ -67,6 +72,8 @@ struct Candidate {
     verdict: VerdictMessage,
     review: Review,
     scores: Vec<f64>,
+    /// What each seat says beside.
+    beside: Vec<Vec<f64>>,
 }
 
 /// Why a verdict does not say what every voting member scored.
@@ -107,7 +114,7 @@ pub(super) fn gather(
             (false, _) => census.elsewhere += 1,
             (true, None) => census.not_put_up += 1,
             (true, Some(review)) => match scores(&verdict, plan, seat) {
-                Ok(scores) => candidates.push(Candidate { label, verdict, review, scores }),
+                Ok((scores, beside)) => candidates.push(Candidate { label, verdict, review, scores, beside }),
                 Err(Missing::OtherModels) => census.other_models += 1,
                 Err(Missing::Fallback) => census.fallback += 1,
                 Err(Missing::Silent) => census.silent += 1,
@@ -134,7 +141,7 @@ pub(super) fn gather(
         return Ok(Err(format!("{path}: none of {all} labels is of use for route {route}: {}", unused(&census))));
     }
     census.used = candidates.len();
-    Ok(Ok(gathered(&settings.journal.path, plan, seat, bound, &candidates, census)))
+    gathered(&settings.journal.path, plan, seat, bound, &candidates, census).map(Ok)
 }
 
 /// Whether a verdict comes from the panel.
@@ -142,8 +149,8 @@ fn is_of(verdict: &VerdictMessage, seat: &Seat<'_>) -> bool {
     verdict.route.last() == Some(seat.route) && verdict.rung.as_ref() == seat.rung
 }
 
-/// What each voting member scored, as its model gave it.
-fn scores(verdict: &VerdictMessage, plan: &Plan, seat: &Seat<'_>) -> Result<Vec<f64>, Missing> {
+/// What each voting member scored, as its model gave it, and what each seat said beside.
+fn scores(verdict: &VerdictMessage, plan: &Plan, seat: &Seat<'_>) -> Result<(Vec<f64>, Vec<Vec<f64>>), Missing> {
     let of_seat = |(place, member): (usize, &Member)| {
         let passport = &plan.model(member.model).passport;
         let votes = verdict.votes.iter().filter(|vote| vote.member == place);
@@ -151,7 +158,13 @@ fn scores(verdict: &VerdictMessage, plan: &Plan, seat: &Seat<'_>) -> Result<Vec<
         // Crops and frames of one seat speak with the voice of the worst, as when the models are asked.
         said.into_iter().flatten().reduce(f64::max).ok_or(Missing::Silent)
     };
-    voters(seat.panel).map(of_seat).collect()
+    let beside_of = |(place, member): (usize, &Member)| {
+        let vote = verdict.votes.iter().find(|vote| vote.member == place);
+        beside(member, vote.and_then(|vote| vote.answer.findings.as_ref()))
+    };
+    let scores = voters(seat.panel).map(of_seat).collect::<Result<Vec<f64>, _>>()?;
+    let beside: Vec<Vec<f64>> = seat.panel.members.iter().enumerate().map(beside_of).collect();
+    if missing(plan, seat.panel, &beside).is_some() { Err(Missing::Silent) } else { Ok((scores, beside)) }
 }
 
 fn score(vote: &VoteMessage, member: &Member, passport: &Passport) -> Result<Option<f64>, Missing> {
@@ -244,8 +257,8 @@ fn gathered(
     seat: &Seat<'_>,
     bound: bool,
     candidates: &[Candidate],
-    census: Census,
-) -> Gathered {
+    mut census: Census,
+) -> anyhow::Result<Gathered> {
     let chance = |one: &Candidate| if bound { 1.0 } else { one.label.probability.unwrap_or(1.0) };
     let weights = sampling::weights(&candidates.iter().map(chance).collect::<Vec<f64>>());
     let defective: Vec<bool> = candidates.iter().map(|one| one.label.truth == Truth::Bad).collect();
@@ -261,8 +274,19 @@ fn gathered(
         effective: sampling::effective(&weights),
     };
     let member = |at: usize| candidates.iter().filter_map(|one| one.scores.get(at).copied()).collect();
+    let members: Vec<Vec<f64>> = (0..voters(seat.panel).count()).map(member).collect();
+    let said: Vec<&[Vec<f64>]> = candidates.iter().map(|one| one.beside.as_slice()).collect();
+    let (mut all_terms, mut classes) = (None, None);
+    if seat.panel.fusion.over == Over::Classes {
+        let labels = labels(plan, seat.panel);
+        let truth: Vec<Option<&Name>> = candidates.iter().map(|one| class_of(&one.label, &labels)).collect();
+        census.without_class = truth.iter().filter(|class| class.is_none()).count();
+        classes = Some(known_classes(plan, seat, &said, &truth)?);
+    } else {
+        all_terms = terms(plan, seat.panel, &members, &said);
+    }
     let name = |(_, member): (usize, &Member)| plan.model(member.model).passport.name.to_string();
-    Gathered {
+    Ok(Gathered {
         labels: MeasuredSet {
             path: path.to_owned(),
             sha256: sha256_of(candidates.iter().map(line).collect::<String>().as_bytes()),
@@ -271,15 +295,30 @@ fn gathered(
         },
         parts: Parts {
             names: voters(seat.panel).map(name).collect(),
-            members: (0..voters(seat.panel).count()).map(member).collect(),
+            members,
             defective,
             weights,
             groups: None,
             copies: None,
+            terms: all_terms,
+            classes,
+            measured: None,
         },
         left_out: census.labels - census.used,
         taken: None,
         reviewed: Some((reviewed, census)),
+    })
+}
+
+/// The class that a label names among those that the panel knows; of a good part without one the only good class. `None` where
+/// nobody knows, or where the class contradicts what the part is said to be.
+fn class_of<'l>(label: &Label, labels: &'l [(Name, bool)]) -> Option<&'l Name> {
+    let defective = label.truth == Truth::Bad;
+    let mut of_kind = labels.iter().filter(|(_, defect)| *defect == defective).map(|(name, _)| name);
+    match (&label.class, defective) {
+        (Some(class), _) => of_kind.find(|name| name.as_str() == class),
+        (None, true) => None,
+        (None, false) => of_kind.next().filter(|_| of_kind.next().is_none()),
     }
 }
 
@@ -302,7 +341,7 @@ pub(super) fn unused(census: &Census) -> String {
 
 /// What the labels are, for people.
 pub(super) fn lines(Reviewed { rejects, undecided, passes, effective }: &Reviewed, census: &Census) -> Vec<String> {
-    let Census { labels, used, unanswered, pixels_unknown, .. } = census;
+    let Census { labels, used, unanswered, without_class, pixels_unknown, .. } = census;
     let mut lines = vec![format!(
         "labels: {used} of {labels} used, on {rejects} rejects, {undecided} undecided and {passes} audited passes; they tell as \
          much as {effective:.1} that were drawn alike"
@@ -316,6 +355,12 @@ pub(super) fn lines(Reviewed { rejects, undecided, passes, effective }: &Reviewe
     if *unanswered > 0 {
         lines.push(format!(
             "{unanswered} verdicts of this route wait for a label: the figures hold if those are no harder than the labelled"
+        ));
+    }
+    if *without_class > 0 {
+        lines.push(format!(
+            "of {without_class} parts nobody said a class that the panel knows: they count for the score and not for the weights by \
+             class"
         ));
     }
     if *pixels_unknown > 0 {

@@ -11,7 +11,13 @@ use super::journal::{self, Census};
 use crate::config::Thresholds;
 use crate::fusion::adaptive::{Feature, Tilt};
 use crate::fusion::calibrator::Calibrator;
-use crate::models::fit::{Evidence, Fit, FittedMember, Promise, Ranked};
+use crate::fusion::classes::ClassWeights;
+use crate::fusion::concatenation::Concatenation;
+use crate::fusion::measured::Measured;
+use crate::learn::class_weights::EVENTS;
+use crate::models::fit::{
+    Evidence, Fit, FittedMember, MeasuredEvidence, Paired, Promise, Ranked, RankedClass, RankedValue,
+};
 use crate::name::Name;
 
 /// What is printed as JSON.
@@ -51,7 +57,7 @@ fn table(evidence: &Evidence) -> Table {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     let parts = format!("{} parts, {} defective", evidence.parts, evidence.defective);
     table.set_header([&parts, "ROC AUC (95 % interval)", "average precision", "log loss"]);
-    let several = evidence.members.len() > 1 && evidence.control.is_some();
+    let several = evidence.control.is_some();
     let methods = evidence.methods.iter().filter(|_| several);
     for Ranked { name, log_loss, average_precision, auc } in
         evidence.members.iter().chain(methods).chain([&evidence.fused])
@@ -84,6 +90,11 @@ fn lines(report: &Report, fit: &Fit) -> Vec<String> {
         let weights: Vec<String> = stacking.weights.iter().map(|weight| format!("{weight:.4}")).collect();
         lines.push(format!("stacking: intercept {:.4}, weights {}", stacking.intercept, weights.join(", ")));
     }
+    lines.extend(fit.concatenation.iter().flat_map(|head| concatenation(fit, head)));
+    lines.extend(fit.classes.iter().map(|of| class(fit, of)));
+    lines.extend(fit.evidence.iter().flat_map(|evidence| &evidence.classes).map(ranked_class));
+    lines.extend(fit.measured.as_ref().map(|measured| value(fit, measured)));
+    lines.extend(fit.evidence.iter().flat_map(|evidence| &evidence.measured).flat_map(ranked_values));
     if let Some(gate) = &fit.adaptive {
         lines.extend(fit.members.iter().filter(|member| member.weight > 0.0).zip(&gate.members).map(tilt));
     }
@@ -148,6 +159,64 @@ fn member(FittedMember { model, weight, calibrator, .. }: &FittedMember) -> Stri
     };
     let idle = if *weight > 0.0 { "" } else { "; it has no weight: the route could do without it" };
     format!("  {model}: weight {weight:.4}, {map}{idle}")
+}
+
+/// A regression over everything, a line for each member.
+fn concatenation(fit: &Fit, head: &Concatenation) -> Vec<String> {
+    let Concatenation { intercept, penalty, terms } = head;
+    let mut lines = vec![format!("concatenation: intercept {intercept:.4}, L2 penalty {penalty}")];
+    for (seat, FittedMember { model, .. }) in fit.members.iter().enumerate() {
+        let of_seat = terms.iter().filter(|term| term.seat == seat);
+        let told: Vec<String> = of_seat.map(|term| format!("{} {:+.4}", term.says.told(), term.weight)).collect();
+        if !told.is_empty() {
+            lines.push(format!("  {model} says {}", told.join(", ")));
+        }
+    }
+    lines
+}
+
+/// Whom to believe of one class.
+fn class(fit: &Fit, ClassWeights { label, parts, own, weights }: &ClassWeights) -> String {
+    let of_seats = fit.members.iter().zip(weights);
+    let told: Vec<String> = of_seats.map(|(member, weight)| format!("{} {weight:.4}", member.model)).collect();
+    let (wanted, whose) = if *own {
+        (String::new(), "")
+    } else {
+        let wanted = format!(" (wanted are {EVENTS} of it, and of others, for each weight that is free to move)");
+        (wanted, "; too few for weights of its own, these are those of the route")
+    };
+    format!("class {label}, {parts} parts{wanted}: {}{whose}", told.join(", "))
+}
+
+fn ranked_class(RankedClass { label, log_loss, log_loss_by_class, .. }: &RankedClass) -> String {
+    format!(
+        "class {label}, log loss by folds: {log_loss:.4} with one weight a member, {log_loss_by_class:.4} with weights by class"
+    )
+}
+
+/// One value of several.
+fn value(fit: &Fit, Measured { quantity, intercept, gains, penalty, standard_error, .. }: &Measured) -> String {
+    let told: Vec<String> =
+        fit.members.iter().zip(gains).map(|(member, gain)| format!("{gain:+.4} x {}", member.model)).collect();
+    format!("{quantity} = {intercept:.4} {}; L2 penalty {penalty}, standard error {standard_error:.4}", told.join(" "))
+}
+
+/// How near the values come.
+fn ranked_values(MeasuredEvidence { values, than, test }: &MeasuredEvidence) -> Vec<String> {
+    let line = |RankedValue { name, rmse, mae, r2 }: &RankedValue| {
+        format!("value, {name}: RMSE {rmse:.4}, MAE {mae:.4}, R2 {r2:.4}")
+    };
+    let test = test.map(|Paired { difference, p, .. }| {
+        let how = if difference > 0.0 && p < 0.05 {
+            "nearer"
+        } else if p < 0.05 {
+            "farther off"
+        } else {
+            "neither nearer nor farther off for certain"
+        };
+        format!("value: fused is {how} than {than} (squared error {difference:+.4} less, p {p:.4})")
+    });
+    values.iter().map(line).chain(test).collect()
 }
 
 /// How a member's weight moves, as factors.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 
+use super::beside::{beside, missing};
 use crate::cli::eval::tell_models;
 use crate::cli::labelled::Labelled;
 use crate::cli::line::{Line, jpeg_scale};
@@ -41,6 +42,8 @@ pub(super) struct Said {
     pub(super) route: String,
     /// The score of each voting seat.
     pub(super) scores: Vec<f64>,
+    /// What each seat says beside that, whether it votes or not.
+    pub(super) beside: Vec<Vec<f64>>,
     /// How well its frame was taken.
     pub(super) quality: Quality,
     /// Its embedding, where a member gave one and the picture is as it was taken.
@@ -147,7 +150,7 @@ impl Asked<'_> {
         let Self { plan, camera, rung, .. } = self;
         let hash = &plan.hash;
         let text = format!(
-            "with quality and embedding {hash} {camera} {rung} {:?} {:?} {scale:?}",
+            "with quality, labels and embedding {hash} {camera} {rung} {:?} {:?} {scale:?}",
             runtime.backends, runtime.providers
         );
         self.state.join(folder).join(format!("{}.{ending}", sha256_of(text.as_bytes())))
@@ -160,11 +163,11 @@ fn said(labelled: &Labelled, walked: &Walked, camera: &Name) -> Option<Said> {
     let quality = quality(&walked.part.frames.first()?.image);
     let embedding = if labelled.corruption.is_none() { embedding(walked, camera) } else { None };
     let Some(&last) = walked.path.last() else {
-        return Some(Said { route: String::new(), scores: Vec::new(), quality, embedding });
+        return Some(Said { route: String::new(), scores: Vec::new(), beside: Vec::new(), quality, embedding });
     };
     let route = plan.route(last).name.to_string();
     let Some(panel) = plan.panel(last, walked.part.rung) else {
-        return Some(Said { route, scores: Vec::new(), quality, embedding });
+        return Some(Said { route, scores: Vec::new(), beside: Vec::new(), quality, embedding });
     };
     let mut scores = Vec::new();
     for (seat, member) in voters(panel) {
@@ -176,7 +179,17 @@ fn said(labelled: &Labelled, walked: &Walked, camera: &Name) -> Option<Said> {
         };
         scores.push(score);
     }
-    Some(Said { route, scores, quality, embedding })
+    let of_seat = |(seat, member): (usize, &Member)| {
+        let given = walked.answers.iter().find(|given| given.member == seat);
+        beside(member, given.and_then(|given| given.answer.findings.as_ref().ok()))
+    };
+    let beside: Vec<Vec<f64>> = panel.members.iter().enumerate().map(of_seat).collect();
+    if let Some(seat) = missing(plan, panel, &beside) {
+        let image = labelled.image.display();
+        eprintln!("kenpin: {image} is left out: the model on seat {seat} says nothing of it");
+        return None;
+    }
+    Some(Said { route, scores, beside, quality, embedding })
 }
 
 /// The score of one answer, as the model gives it.
@@ -195,17 +208,18 @@ fn read_kept(path: &Path) -> anyhow::Result<BTreeMap<String, Said>> {
     if !path.exists() {
         return Ok(BTreeMap::new());
     }
-    let row = |row: csv::Result<(String, String, String, String, String)>| {
-        let (key, route, scores, taken, embedding) = row?;
+    let row = |row: csv::Result<(String, String, String, String, String, String)>| {
+        let (key, route, scores, beside, taken, embedding) = row?;
         let [sharpness, brightness, clipped, noise] = numbers(&taken)?[..] else {
             bail!("a picture has other figures than four: remove the file to ask the models again")
         };
         let quality = Quality { sharpness, brightness, clipped, noise };
+        let beside = beside.split_terminator(';').map(numbers).collect::<anyhow::Result<_>>()?;
         let embedding = embedding.split_once(':').map(|(member, vector)| {
             let member = member.parse().context("a seat is no number: remove the file to ask the models again")?;
             anyhow::Ok(Embedded { member, vector: numbers(vector)?.into() })
         });
-        Ok((key, Said { route, scores: numbers(&scores)?, quality, embedding: embedding.transpose()? }))
+        Ok((key, Said { route, scores: numbers(&scores)?, beside, quality, embedding: embedding.transpose()? }))
     };
     csv::Reader::from_path(path)?.deserialize().map(row).collect()
 }
@@ -222,11 +236,15 @@ fn joined<N: ToString>(numbers: &[N]) -> String {
 
 fn write_kept(path: &Path, kept: &BTreeMap<String, Said>) -> anyhow::Result<()> {
     let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["part", "route", "scores", "sharpness brightness clipped noise", "member:embedding"])?;
-    for (key, Said { route, scores, quality: Quality { sharpness, brightness, clipped, noise }, embedding }) in kept {
+    let header = ["part", "route", "scores", "beside", "sharpness brightness clipped noise", "member:embedding"];
+    rows.write_record(header)?;
+    for (key, Said { route, scores, beside, quality, embedding }) in kept {
+        let Quality { sharpness, brightness, clipped, noise } = quality;
+        // One field for the seats, each ended by a semicolon.
+        let beside: String = beside.iter().map(|numbers| joined(numbers) + ";").collect();
+        let taken = joined(&[*sharpness, *brightness, *clipped, *noise]);
         let embedding = embedding.as_ref().map(|Embedded { member, vector }| format!("{member}:{}", joined(vector)));
-        let quality = joined(&[*sharpness, *brightness, *clipped, *noise]);
-        rows.write_record([key, route, &joined(scores), &quality, &embedding.unwrap_or_default()])?;
+        rows.write_record([key, route, &joined(scores), &beside, &taken, &embedding.unwrap_or_default()])?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder)?;

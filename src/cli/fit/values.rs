@@ -1,37 +1,13 @@
 //! The values of `kenpin fit`'s arguments: each text is a number or name that is meant, or a sentence on what is wanted. Pure.
 
-use super::Args;
 use crate::models::fit::Method;
 use crate::name::Name;
-use crate::simulate::corrupt::Corruption;
-
-/// How pictures are corrupted where nobody says it: each kind lightly and badly.
-const CORRUPTIONS: [Corruption; 7] = [
-    Corruption::Blur(2.0),
-    Corruption::Blur(4.0),
-    Corruption::Exposure(-40.0),
-    Corruption::Exposure(-70.0),
-    Corruption::Exposure(50.0),
-    Corruption::Noise(10.0),
-    Corruption::Noise(25.0),
-];
-
-impl Args {
-    /// The ways in which each picture is corrupted; none unless adaptive weights are asked for.
-    pub(super) fn corruptions(&self) -> &[Corruption] {
-        match (self.adaptive, self.corrupt.as_slice()) {
-            (false, _) => &[],
-            (true, []) => &CORRUPTIONS,
-            (true, told) => told,
-        }
-    }
-}
 
 /// A method by its name on the command line.
 pub(super) fn method(text: &str) -> Result<Method, String> {
-    let mut known = Method::ENSEMBLES.into_iter().chain([Method::Adaptive]);
-    let found = known.find(|method| method.as_str().replace(' ', "-") == text);
-    found.ok_or_else(|| "want mean, weighted-mean, maximum, stacking or adaptive".into())
+    let named = |method: &Method| method.as_str().replace(' ', "-");
+    let found = Method::KNOWN.into_iter().find(|method| named(method) == text);
+    found.ok_or_else(|| format!("want one of {}", Method::KNOWN.iter().map(named).collect::<Vec<_>>().join(", ")))
 }
 
 /// A share, ends excluded.

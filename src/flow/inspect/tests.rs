@@ -12,6 +12,7 @@ use crate::config::Surroundings;
 use crate::flow::{Answer, Part, PartId, StageTimes};
 use crate::flow::{Findings, Unanswered};
 use crate::fusion::adaptive::{Adaptive, Feature, Scale, Tilt};
+use crate::fusion::concatenation::{Concatenation, Says, Term};
 use crate::models::fit::shelf::Shelved;
 use crate::models::fit::{Fit, FittedCascade, Method};
 use crate::models::passport::Model;
@@ -263,6 +264,24 @@ fn stacked_votes_want_every_member() {
     let verdict = by_fit(stacked, [Some(0.9), Some(0.25)]);
     assert!((verdict.score.unwrap() - 0.5).abs() < 1e-12);
     let verdict = by_fit(stacked, [Some(0.9), None]);
+    let why = "the fit stacks one vote of each member, seat 1 gave 0".to_owned();
+    assert_eq!((verdict.decision, verdict.reasons), (Decision::Undecided, vec![Reason::FusionFailed { why }]));
+}
+
+#[test]
+fn everything_that_is_said_is_concatenated_and_nothing_stands_in_for_what_is_missing() {
+    let concatenated = |fit: &mut Fit| {
+        fit.method = Method::Concatenation;
+        fit.members.iter_mut().for_each(|member| member.calibrator = crate::fusion::calibrator::Calibrator::None);
+        let term = |seat, says, weight| Term { seat, says, neutral: 0.0, weight };
+        let dark = Says::Label(Name::new("dark").unwrap());
+        let terms = vec![term(0, dark, 0.5), term(1, Says::Defect, 1.0)];
+        fit.concatenation = Some(Concatenation { intercept: 0.0, penalty: 1.0, terms });
+    };
+    // The root of odds 9, times odds 1/3.
+    let verdict = by_fit(concatenated, [Some(0.9), Some(0.25)]);
+    assert!((verdict.score.unwrap() - 0.5).abs() < 1e-12, "{verdict:?}");
+    let verdict = by_fit(concatenated, [Some(0.9), None]);
     let why = "the fit stacks one vote of each member, seat 1 gave 0".to_owned();
     assert_eq!((verdict.decision, verdict.reasons), (Decision::Undecided, vec![Reason::FusionFailed { why }]));
 }

@@ -4,6 +4,7 @@ use crate::config::WhenNone;
 use crate::flow::plan::{Member, Panel, Plan};
 use crate::flow::verdict::{Reason, Vote};
 use crate::flow::{Answer, Findings, MemberAnswer, Unanswered};
+use crate::fusion::classes::{ClassWeights, weighted};
 use crate::fusion::{Ballot, Fused, Fusion};
 use crate::name::Name;
 use crate::task::{classes, defect_score};
@@ -103,6 +104,20 @@ impl Voice<'_> {
 
     /// Joins voices by a rule.
     pub(super) fn join(voices: &[Voice<'_>], fusion: Fusion) -> Option<Fused> {
+        Self::ballots(voices, |ballots| fusion.apply(ballots))
+    }
+
+    /// Joins each label of the voices by its own weights.
+    ///
+    /// # Errors
+    /// One sentence that names a label of which nobody with a weight for it has spoken.
+    pub(super) fn join_by_class(voices: &[Voice<'_>], classes: &[ClassWeights]) -> Result<Option<Fused>, String> {
+        let seats: Vec<usize> = voices.iter().map(|voice| voice.seat).collect();
+        Self::ballots(voices, |ballots| weighted(ballots, &seats, classes))
+    }
+
+    /// Voices as fusion sees them.
+    fn ballots<T>(voices: &[Voice<'_>], join: impl FnOnce(&[Ballot<'_>]) -> T) -> T {
         let classes: Vec<Vec<(&Name, f64)>> =
             voices.iter().map(|voice| voice.classes.iter().map(|(label, p)| (label, *p)).collect()).collect();
         let ballots: Vec<Ballot<'_>> = voices
@@ -115,6 +130,6 @@ impl Voice<'_> {
                 defects,
             })
             .collect();
-        fusion.apply(&ballots)
+        join(&ballots)
     }
 }

@@ -24,6 +24,7 @@ use crate::flow::verdict::{Decision, FrameQuality, FusedDetection, Reason};
 use crate::flow::{ClassScore, Findings, Note, Placement, StageTimes};
 use crate::models::passport::Tier;
 use crate::name::Name;
+use crate::task::Quantity;
 use crate::value::Value;
 
 pub use chart::{ChartAlarm, ChartBaseline, ChartMessage, ChartPlace};
@@ -93,6 +94,9 @@ pub struct VerdictMessage {
     pub drift: Option<Drifting>,
     /// The fused probability of each label, where fusion works by classes.
     pub fused: Vec<ClassScore>,
+    /// The one value of what the members measured, where a fit joins their values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Quantity>,
     /// How well the frames were taken, where the members' weights move with it; each vote tells its weight for this part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<FrameQuality>,

@@ -1,7 +1,10 @@
 //! What an ensemble may claim: twins are found, a useless second member beats nothing, two that know different things do.
 
 use super::*;
+use crate::fusion::adaptive::Quality;
 use crate::fusion::calibrator::{logistic, logit};
+use crate::fusion::concatenation::Says;
+use crate::learn::concatenate::Terms;
 use crate::learn::sampling::weights;
 
 /// Members that see the truth through noise of their own, of these strengths.
@@ -16,7 +19,7 @@ fn drawn(parts: usize, strengths: &[f64], seed: u64) -> Parts {
     };
     let members: Vec<Vec<f64>> = strengths.iter().map(|strength| member(*strength)).collect();
     let names = (0..members.len()).map(|place| format!("m{place}")).collect();
-    Parts { names, members, defective, weights: vec![1.0; parts], groups: None, copies: None }
+    Parts { names, members, defective, weights: vec![1.0; parts], ..Parts::default() }
 }
 
 #[test]
@@ -97,6 +100,7 @@ fn blurred(pictures: usize) -> Parts {
             quality: places.iter().map(|(_, sharp)| quality(*sharp)).collect(),
             each: 2,
         }),
+        ..Parts::default()
     }
 }
 
@@ -159,4 +163,46 @@ fn batches_are_held_out_whole_and_the_same_parts_give_the_same_fit() {
     let held = parts.folds(FOLDS).unwrap();
     assert!((0..300).all(|place| held[place] == held[place / 10 * 10]));
     assert_eq!(fit(&parts, &parts.methods()).unwrap(), fit(&parts, &parts.methods()).unwrap());
+}
+
+#[test]
+fn weights_by_class_win_where_each_member_knows_a_class_of_its_own_and_only_there() {
+    let of = |classes: crate::learn::class_weights::Classes| {
+        let count = classes.truth.len();
+        let defective: Vec<bool> = classes.truth.iter().map(|truth| classes.defects[truth.unwrap()]).collect();
+        let score = |labels: &Vec<Option<Vec<f64>>>, place: usize| 1.0 - labels[2].as_ref().unwrap()[place];
+        let member = |labels| (0..count).map(|place| score(labels, place)).collect();
+        let members: Vec<Vec<f64>> = classes.said.iter().map(member).collect();
+        let names = vec!["cracks".into(), "stains".into()];
+        Parts { names, members, defective, weights: vec![1.0; count], classes: Some(classes), ..Parts::default() }
+    };
+    let parts = of(crate::learn::class_weights::tests::drawn(600, 4));
+    assert_eq!(parts.methods(), Method::BY_CLASS);
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
+    let loss = |name: &str| evidence.methods.iter().find(|ranked| ranked.name == name).unwrap().log_loss;
+    assert!(loss("class weights") < loss("weighted mean") - 0.01, "{evidence:?}");
+    let better: Vec<bool> = evidence.classes.iter().map(|of| of.log_loss_by_class < of.log_loss).collect();
+    assert_eq!((better[0], better[3]), (true, true), "cracks and stains: {:?}", evidence.classes);
+    let fused = fit(&parts, &parts.methods()).unwrap();
+    assert_eq!(fused.method, Method::ClassWeights);
+    assert!((fused.weights.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{fused:?}");
+}
+
+#[test]
+fn a_concatenation_is_tried_where_there_is_more_than_scores_and_loses_to_no_one_where_it_knows_more() {
+    let mut parts = drawn(600, &[0.4, 0.4], 7);
+    assert!(!parts.methods().contains(&Method::Concatenation));
+    // A value that tells more than any score.
+    let mut random = fastrand::Rng::with_seed(9);
+    let value: Vec<f64> =
+        parts.defective.iter().map(|is| 20.0 + f64::from(u8::from(*is)) + 1.5 * random.f64()).collect();
+    let scores = parts.members.iter().map(|scores| scores.iter().map(|score| logit(*score)).collect());
+    let name = crate::name::Name::new("width").unwrap();
+    let says = vec![(0, Says::Defect), (1, Says::Defect), (2, Says::Value(name))];
+    parts.terms = Some(Terms { says, numbers: scores.chain([value]).collect() });
+    assert_eq!(parts.methods().len(), 5);
+    let fused = fit(&parts, &parts.methods()).unwrap();
+    assert_eq!(fused.method, Method::Concatenation);
+    let evidence = evidence(&parts, &parts.methods()).unwrap().0;
+    assert!(evidence.control.unwrap().significant && evidence.fused.auc.value > 0.85);
 }

@@ -115,6 +115,7 @@ impl Fit {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::fusion::Over;
     use crate::models::fit::Promise;
     use crate::models::fit::tests::fit;
 
@@ -128,7 +129,7 @@ pub(crate) mod tests {
         };
         let control =
             BoxControl { name: "one".into(), beaten: true, significant: true, difference: estimate(0.125), p: 0.001 };
-        fit.method = Method::Boxes;
+        (fit.over, fit.method) = (Over::Boxes, Method::Boxes);
         fit.evidence = None;
         for member in &mut fit.members {
             member.calibrator = Calibrator::None;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::flow::plan::{Fitted, Panel, Route, Station, StudentFirst};
+use crate::fusion::Rule;
 use crate::fusion::boxes::Calibration;
-use crate::fusion::{Over, Rule};
 use crate::models::fit::shelf::Shelved;
 use crate::models::fit::{Fit, FittedMember, Method, Promise};
 use crate::models::passport::Model;
@@ -80,12 +80,9 @@ impl Builder<'_> {
             let (seen, wanted) = (fit.members.len(), panel.members.len());
             return Err(format!("was made for {seen} members, the panel has {wanted}"));
         }
-        let (over, what) = match fit.boxes {
-            Some(_) => (Over::Boxes, "boxes"),
-            None => (Over::Defect, "scores of defects"),
-        };
-        if panel.fusion.over != over {
-            return Err(format!("is a fit over {what}, the panel fuses something else"));
+        if panel.fusion.over != fit.over {
+            let (seen, wanted) = (fit.over, panel.fusion.over);
+            return Err(format!("is a fit over {seen:?}, the panel fuses {wanted:?}"));
         }
         for (member, fitted) in panel.members.iter().zip(&fit.members) {
             self.belongs(member, fitted)?;
@@ -95,6 +92,9 @@ impl Builder<'_> {
                 "has weights that move with the quality of whole frames, a member of the panel sees crops".into()
             );
         }
+        if let Some(label) = self.unweighed(panel, fit) {
+            return Err(format!("has no weights for the label {label}, which a member of the panel knows"));
+        }
         for (member, FittedMember { weight, calibrator, .. }) in panel.members.iter_mut().zip(&fit.members) {
             member.fitted = Some(calibrator.clone());
             member.votes = *weight > 0.0;
@@ -103,9 +103,14 @@ impl Builder<'_> {
             }
         }
         panel.fusion.rule = match fit.method {
-            Method::WeightedMean | Method::Adaptive => Rule::WeightedMean,
+            Method::WeightedMean | Method::ClassWeights | Method::Adaptive => Rule::WeightedMean,
             Method::Maximum | Method::Cascade => Rule::Maximum,
-            Method::Single | Method::Mean | Method::Stacking | Method::Boxes => Rule::Mean,
+            Method::Single
+            | Method::Mean
+            | Method::Stacking
+            | Method::Concatenation
+            | Method::Regression
+            | Method::Boxes => Rule::Mean,
         };
         if let Some(boxes) = &fit.boxes {
             panel.fusion.boxes = Some(boxes.fusion);
@@ -124,10 +129,30 @@ impl Builder<'_> {
         if let Some(first) = student_first {
             self.put_first(panel, first)?;
         }
-        let (stacking, adaptive) = (fit.stacking.clone(), fit.adaptive.clone());
-        let reference = fit.reference.clone().map(Arc::new);
-        panel.fit = Some(Fitted { sha256: sha256.to_owned(), stacking, adaptive, student_first, reference });
+        panel.fit = Some(Box::new(Fitted {
+            sha256: sha256.to_owned(),
+            stacking: fit.stacking.clone(),
+            concatenation: fit.concatenation.clone(),
+            classes: fit.classes.clone(),
+            measured: fit.measured.clone(),
+            adaptive: fit.adaptive.clone(),
+            student_first,
+            reference: fit.reference.clone().map(Arc::new),
+        }));
         Ok(())
+    }
+
+    /// A label of a voting member for which a fit by class has no weights.
+    fn unweighed(&self, panel: &Panel, fit: &Fit) -> Option<Name> {
+        if fit.method != Method::ClassWeights {
+            return None;
+        }
+        let models: Vec<&Model> = self.models.values().map(AsRef::as_ref).collect();
+        let mut labels = panel.members.iter().filter(|member| member.votes).flat_map(|member| {
+            let names = models.get(member.model.get()).map(|model| model.passport.labels.names.as_slice());
+            names.unwrap_or_default().iter().map(|label| member.rename.get(label).unwrap_or(label))
+        });
+        labels.find(|label| !fit.classes.iter().any(|class| class.label == **label)).cloned()
     }
 
     /// Whether a seat is the one that was fitted: the same model file, and a vote where one was fitted.

@@ -139,9 +139,9 @@ fn a_fit_of_boxes_is_laid_over_boxes_only() {
     let reject_from = plan_of.panel(RouteIndex(0), 0).unwrap().thresholds.reject_from;
     assert_eq!(reject_from.to_bits(), 0.9_f64.to_bits(), "the thresholds of the config");
     let told = plan(&shelved(|_| {})).unwrap_err();
-    assert!(told[0].contains("is a fit over scores of defects, the panel fuses something else"), "{told:?}");
+    assert!(told[0].contains("is a fit over Defect, the panel fuses Boxes"), "{told:?}");
     let told = Plan::fitted(&settings(ALL), &models, &[shelved(of_boxes)]).unwrap_err();
-    assert!(told[0].contains("is a fit over boxes, the panel fuses something else"), "{told:?}");
+    assert!(told[0].contains("is a fit over Boxes, the panel fuses Defect"), "{told:?}");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_fit_that_does_not_belong_is_refused_in_one_sentence() {
     let silent = ALL.replace("{ model = \"two\" }", "{ model = \"two\", votes = false }");
     assert!(told(&silent, shelved(|_| {})).contains("gives a weight to model brightness, which does not vote"));
     let classes = format!("{ALL}fusion = {{ over = \"classes\" }}\n");
-    assert!(told(&classes, shelved(|_| {})).contains("the panel fuses something else"));
+    assert!(told(&classes, shelved(|_| {})).contains("is a fit over Defect, the panel fuses Classes"));
     let ladder = "[[ladder]]\nrung = \"full\"\n[[ladder]]\nrung = \"nobody\"\n";
     let laddered = format!("{ALL}rungs.nobody = {{ undecided = true }}\n{ladder}");
     assert!(told(&laddered, shelved(|_| {})).contains("is for no rung, the ladder of the config is [full, nobody]"));
