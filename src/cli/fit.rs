@@ -37,6 +37,21 @@ use seat::{Seat, seat, unfitted};
 
 pub(super) use arguments::Args;
 
+/// What is fitted, by which arguments and settings, and where to.
+#[derive(Clone, Copy)]
+struct Fitting<'a> {
+    args: &'a Args,
+    settings: &'a Settings,
+    /// The settings that the plan is built from, see [`scores::bare`].
+    bare: &'a Settings,
+    plan: &'a Arc<Plan>,
+    seat: &'a Seat<'a>,
+    /// The place of the rung on the ladder.
+    rung: usize,
+    /// The folder of the fits.
+    folder: &'a Path,
+}
+
 /// Fits, prints, writes; or takes back.
 ///
 /// # Errors
@@ -61,10 +76,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(twice) = sits_twice(&plan, seat.panel) {
         return Ok(refuse(&twice));
     }
+    let fitting = Fitting { args, settings: &settings, bare: &bare, plan: &plan, seat: &seat, rung, folder: &folder };
     if seat.panel.fusion.over == Over::Boxes {
-        return boxes::run(args, &settings, &bare, &plan, &seat, rung, &folder);
+        return boxes::run(fitting);
     }
-    let gathered = match labelled_parts(args, &settings, &bare, &plan, &seat, rung)? {
+    let gathered = match labelled_parts(fitting)? {
         Ok(gathered) => gathered,
         Err(why) => return Ok(refuse(&why)),
     };
@@ -79,7 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let number = shelf::next_number(&folder, seat.route, seat.rung)?;
     let (reviewed, census) = gathered.reviewed.unzip();
     let fit = Fit { reviewed, reference, ..assemble(args, &plan, &seat, fitted, gathered.labels, number) };
-    let (code, fit) = conclude(args, &plan, &seat, &folder, (fit, gathered.left_out, census))?;
+    let (code, fit) = conclude(fitting, (fit, gathered.left_out, census))?;
     // What was learned is told and kept, whatever becomes of the picture.
     if let Some(path) = &args.plot {
         plot::draw(&fit, &gathered.parts, &crossed, path)?;
@@ -89,10 +105,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Writes a fit, where nothing speaks against it, and tells of it.
 fn conclude(
-    args: &Args,
-    plan: &Plan,
-    seat: &Seat<'_>,
-    folder: &Path,
+    Fitting { args, plan, seat, folder, .. }: Fitting<'_>,
     (fit, left_out, labels): (Fit, usize, Option<journal::Census>),
 ) -> anyhow::Result<(ExitCode, Fit)> {
     fit.check().map_err(|why| anyhow::anyhow!("the fit is none: {why}"))?;
@@ -108,14 +121,8 @@ fn conclude(
 }
 
 /// The labelled parts with what the members say of them, from the journal or from a set; a sentence where they are of no use.
-fn labelled_parts(
-    args: &Args,
-    settings: &Settings,
-    bare: &Settings,
-    plan: &Arc<Plan>,
-    seat: &Seat<'_>,
-    rung: usize,
-) -> anyhow::Result<Result<Gathered, String>> {
+fn labelled_parts(fitting: Fitting<'_>) -> anyhow::Result<Result<Gathered, String>> {
+    let Fitting { args, settings, plan, seat, .. } = fitting;
     if args.journal {
         return journal::gather(args, settings, plan, seat);
     }
@@ -132,7 +139,7 @@ fn labelled_parts(
     if let Some(leak) = leak(args, &set)? {
         return Ok(Err(leak));
     }
-    gather(args, settings, bare, plan, seat, rung, &Labels { set: &set, measuring }).map(Ok)
+    gather(fitting, &Labels { set: &set, measuring }).map(Ok)
 }
 
 /// Tells why the parts give no fit.

@@ -5,16 +5,13 @@ mod found;
 mod labels;
 pub(super) mod out;
 
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use indicatif::ProgressBar;
 
-use super::gather::sits_twice;
 use super::scores::{self, Asked, voters};
-use super::{Args, Seat, conclude, leak, refuse};
+use super::{Args, Fitting, Seat, conclude, leak, refuse};
 use crate::cli::labelled::Labelled;
 use crate::cli::line;
 use crate::config::{Lighter, Settings, Station, Thresholds};
@@ -39,19 +36,9 @@ use labels::{Boxed, Labels};
 ///
 /// # Errors
 /// When something cannot be read, asked or written, or the arguments or the route are not for boxes.
-pub(super) fn run(
-    args: &Args,
-    settings: &Settings,
-    bare: &Settings,
-    plan: &Arc<Plan>,
-    seat: &Seat<'_>,
-    rung: usize,
-    folder: &Path,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn run(fitting: Fitting<'_>) -> anyhow::Result<ExitCode> {
+    let Fitting { args, settings, plan, seat, rung, folder, .. } = fitting;
     of_boxes(args, plan, seat)?;
-    if let Some(twice) = sits_twice(plan, seat.panel) {
-        return Ok(refuse(&twice));
-    }
     let path = args.labelled.as_deref().context("no labelled pictures are given")?;
     let labels = Labels::of(path, plan, seat.panel)?;
     let boxed = labels::read(path, &labels)?;
@@ -60,7 +47,7 @@ pub(super) fn run(
     if let Some(leak) = leak(args, &set)? {
         return Ok(refuse(&leak));
     }
-    let gathered = gather(args, (settings, bare), plan, seat, rung, (&boxed, &set, &labels))?;
+    let gathered = gather(fitting, (&boxed, &set, &labels))?;
     let aim = args
         .escape_bound
         .map_or(Aim::Cost(args.escape_cost), |escapes| Aim::Bound { escapes, confidence: args.confidence });
@@ -75,7 +62,7 @@ pub(super) fn run(
     let configured = configured(settings, seat.route, rung).context("the route lost its thresholds")?;
     let left_out = gathered.left_out;
     let fit = Fit { number, ..assemble(args, plan, seat, fitted, gathered, configured) };
-    Ok(conclude(args, plan, seat, folder, (fit, left_out, None))?.0)
+    Ok(conclude(fitting, (fit, left_out, None))?.0)
 }
 
 /// Refuses arguments and panels that are for scores.
@@ -137,11 +124,7 @@ struct Gathered {
 
 /// Asks the members, or reads what they found, for each picture that the route judges.
 fn gather(
-    args: &Args,
-    (settings, bare): (&Settings, &Settings),
-    plan: &Arc<Plan>,
-    seat: &Seat<'_>,
-    rung: usize,
+    Fitting { args, settings, bare, plan, seat, rung, .. }: Fitting<'_>,
     (boxed, set, labels): (&[Boxed], &[Labelled], &Labels),
 ) -> anyhow::Result<Gathered> {
     let hashes = scores::hashes(set)?;

@@ -1,17 +1,14 @@
 //! The labelled parts of one route with what its members say of them.
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, ensure};
 
 use super::beside::{classes, terms};
 use super::journal::Census;
 use super::measured::Measuring;
-use super::scores::{self, Asked, voters};
-use super::{Args, Seat};
+use super::scores::{self, Asked, Said, voters};
+use super::{Fitting, Seat};
 use crate::cli::labelled::Labelled;
 use crate::cli::line;
-use crate::config::Settings;
 use crate::flow::plan::{self, Plan};
 use crate::fusion::Over;
 use crate::fusion::adaptive::Quality;
@@ -86,15 +83,8 @@ pub(super) struct Labels<'a> {
 }
 
 /// The scores of the members on the parts that the route judges.
-pub(super) fn gather(
-    args: &Args,
-    settings: &Settings,
-    bare: &Settings,
-    plan: &Arc<Plan>,
-    seat: &Seat<'_>,
-    rung: usize,
-    &Labels { set, ref measuring }: &Labels<'_>,
-) -> anyhow::Result<Gathered> {
+pub(super) fn gather(fitting: Fitting<'_>, &Labels { set, ref measuring }: &Labels<'_>) -> anyhow::Result<Gathered> {
+    let Fitting { args, plan, seat, .. } = fitting;
     let plain = scores::hashes(set)?;
     let truth = |labelled: &Labelled| if labelled.defective { "defective" } else { "good" };
     let lines = plain.iter().zip(set).map(|(hash, labelled)| format!("{hash} {}\n", truth(labelled)));
@@ -111,23 +101,12 @@ pub(super) fn gather(
     let copies = |one: &Labelled| ways().map(|corruption| Labelled { corruption, ..one.clone() }).collect::<Vec<_>>();
     let (set, pictures): (Vec<Labelled>, usize) = (set.iter().flat_map(copies).collect(), set.len());
     let hashes: Vec<String> = plain.into_iter().flat_map(|hash| std::iter::repeat_n(hash, each)).collect();
-    let mut taken = None;
-    let mut beside: Vec<Vec<Vec<f64>>> = Vec::new();
-    let (kept, members): (Vec<usize>, Vec<Vec<f64>>) = if let Some(path) = &args.scores {
-        ((0..set.len()).collect(), scores::out_of_fold(path, &set, plan, seat.panel)?)
-    } else {
-        let camera = line::camera(args.camera.as_ref(), &args.config, settings)?;
-        let said = Asked { settings: bare, plan, camera: &camera, rung, state: &args.state }.ask(&set, &hashes)?;
-        let of_route = |place: &usize| said[*place].as_ref().is_some_and(|said| said.route == seat.route.as_str());
-        let kept: Vec<usize> = (0..set.len()).filter(of_route).collect();
-        let member =
-            |at: usize| kept.iter().filter_map(|&place| said[place].as_ref()?.scores.get(at).copied()).collect();
-        let quality = kept.iter().filter_map(|&place| Some(said[place].as_ref()?.quality)).collect::<Vec<_>>();
-        let members = (0..voters(seat.panel).count()).map(member).collect();
-        beside.extend(kept.iter().filter_map(|&place| Some(said[place].as_ref()?.beside.clone())));
-        let embedded = kept.iter().map(|&place| said[place].as_ref()?.embedding.clone()).collect();
-        taken = Some(Taken { camera, quality, embedded });
-        (kept, members)
+    let Told { kept, members, beside, taken } = match &args.scores {
+        Some(path) => {
+            let members = scores::out_of_fold(path, &set, plan, seat.panel)?;
+            Told { kept: (0..set.len()).collect(), members, beside: Vec::new(), taken: None }
+        }
+        None => asked(fitting, &set, &hashes)?,
     };
     ensure!(!kept.is_empty(), "route {} judges none of the {pictures} labelled parts", seat.route);
     let name = |(_, member): (usize, &plan::Member)| plan.model(member.model).passport.name.to_string();
@@ -158,6 +137,36 @@ pub(super) fn gather(
         }),
     };
     Ok(Gathered { left_out: pictures - parts.as_taken().len(), parts, labels, taken, reviewed: None })
+}
+
+/// What the members tell of labelled parts.
+struct Told {
+    /// The places of the parts that the route judges.
+    kept: Vec<usize>,
+    /// For each voting member its score for each of them.
+    members: Vec<Vec<f64>>,
+    /// What each seat says of each beside its score; empty for a file of scores.
+    beside: Vec<Vec<Vec<f64>>>,
+    taken: Option<Taken>,
+}
+
+/// Asks the models of the panel.
+fn asked(fitting: Fitting<'_>, set: &[Labelled], hashes: &[String]) -> anyhow::Result<Told> {
+    let Fitting { args, settings, bare, plan, seat, rung, .. } = fitting;
+    let camera = line::camera(args.camera.as_ref(), &args.config, settings)?;
+    let said = Asked { settings: bare, plan, camera: &camera, rung, state: &args.state }.ask(set, hashes)?;
+    let of_route = |(_, said): &(usize, &Said)| said.route == seat.route.as_str();
+    let judged = said.iter().enumerate().filter_map(|(place, said)| Some((place, said.as_ref()?)));
+    let (kept, said): (Vec<usize>, Vec<&Said>) = judged.filter(of_route).unzip();
+    let member = |at: usize| said.iter().filter_map(|said| said.scores.get(at).copied()).collect();
+    let quality = said.iter().map(|said| said.quality).collect();
+    let embedded = said.iter().map(|said| said.embedding.clone()).collect();
+    Ok(Told {
+        kept,
+        members: (0..voters(seat.panel).count()).map(member).collect(),
+        beside: said.iter().map(|said| said.beside.clone()).collect(),
+        taken: Some(Taken { camera, quality, embedded }),
+    })
 }
 
 /// What is said of each label, of a panel that fuses label by label.
