@@ -219,28 +219,18 @@ impl App {
         let settled = drained("the desk", settle).await;
         self.desk.give_up.cancel();
         counted.cancel();
-        if let Some(charts) = charts {
-            done = done.and(charts.await.context("counting for the control charts broke off"));
-        }
+        done = done.and(ended(charts, "counting for the control charts").await);
         refresh.abort();
         let _ = refresh.await;
         drained_up.cancel();
-        watchdog.await.context("the watchdog broke off")?;
-        done = done.and(shift.await.context("reloading broke off"));
-        if let Some(examining) = examining {
-            done = done.and(examining.await.context("judging the golden set broke off"));
-        }
-        if let Some(commands) = commands {
-            done = done.and(commands.await.context("hearing commands broke off"));
-        }
-        if let Some(register) = register {
-            done = done.and(register.await.context("following the register of recipes broke off"));
-        }
+        ended(Some(watchdog), "the watchdog").await?;
+        done = done.and(ended(Some(shift), "reloading").await);
+        done = done.and(ended(examining, "judging the golden set").await);
+        done = done.and(ended(commands, "hearing commands").await);
+        done = done.and(ended(register, "following the register of recipes").await);
         self.desk.refresh_health();
         self.road_empty.cancel();
-        if let Some(publisher) = self.publisher {
-            done = done.and(publisher.await.context("the publisher broke off"));
-        }
+        done = done.and(ended(self.publisher, "the publisher").await);
         done.and(settled)?;
         let filmed = tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(join)).await;
         close(crews, self.desk).await?;
@@ -251,6 +241,14 @@ impl App {
         filmed.context("joining the cameras broke off")??;
         anyhow::ensure!(!broken.is_cancelled(), "CUDA is broken for this process: it ends, to be started anew");
         Ok(())
+    }
+}
+
+/// Waits for the end of a task, where there is one.
+async fn ended(task: Option<JoinHandle<()>>, what: &str) -> anyhow::Result<()> {
+    match task {
+        Some(task) => task.await.with_context(|| format!("{what} broke off")),
+        None => Ok(()),
     }
 }
 
