@@ -42,8 +42,8 @@ pub(super) fn publisher(
     })
 }
 
-/// What hears commands, where there is a broker. The payload of `recipe` is the recipe's name and nothing else, that of `chart` a word: a name has no
-/// parts that a schema could tell apart, and a controller without JSON can send it.
+/// What hears commands, where there is a broker. The payload of `recipe` is the recipe's name and nothing else, that of `chart` a
+/// word: a name has no parts that a schema could tell apart, and a controller without JSON can send it.
 pub(super) fn commands(
     settings: &Settings,
     changer: Changer,

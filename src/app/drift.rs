@@ -136,7 +136,8 @@ pub(super) fn tell_unwatched(settings: &Settings, plan: &Plan) {
             if passport.task == Task::Embedding || passport.embedding.is_some() {
                 let model = &passport.name;
                 tracing::warn!(
-                    "[drift] does not watch the embeddings of model {model} on route {name}{rung}: it watches those of one                      member, where the fit was made with {FEWEST} labelled pictures or more that it looked at whole"
+                    "[drift] does not watch the embeddings of model {model} on route {name}{rung}: it watches those of one \
+                     member, where the fit was made with {FEWEST} labelled pictures or more that it looked at whole"
                 );
             }
         }
