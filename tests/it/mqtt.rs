@@ -17,6 +17,7 @@ use kenpin::record::journal::{Journal, Opened};
 use kenpin::telemetry::{Event, Telemetry};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -252,6 +253,18 @@ async fn sensor_topics_are_heard_over_an_outage() {
     let answer = |line: &str| Answer { topic: "answers/1".into(), correlation: None, line: line.into() };
     heard().await;
     broker.stop();
+    // Whoever knocks has seen that its connection is gone: what it was given before might have gone with it.
+    let gone = tokio::net::TcpListener::bind(("127.0.0.1", broker.port)).await.unwrap();
+    loop {
+        let (mut knock, _) = tokio::time::timeout(DEADLINE, gone.accept()).await.unwrap().unwrap();
+        let mut first = [0; 256];
+        let read = knock.read(&mut first).await.unwrap_or(0);
+        // The subscriber of the answers knocks, too.
+        if !first[..read].windows(9).any(|name| name == b"answers-1") {
+            break;
+        }
+    }
+    drop(gone);
     // It waits for the next connection.
     say.send(answer("accepted 1")).await.unwrap();
     broker.restart();

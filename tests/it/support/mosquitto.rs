@@ -193,9 +193,7 @@ impl Subscriber {
         };
         tokio::task::block_in_place(|| self.lines.wait(what, found))
     }
-}
 
-impl Subscriber {
     /// Waits for `count` lines of text that begin with one of these words, and returns them.
     #[track_caller]
     pub(crate) fn lines(&self, words: &[&str], count: usize) -> Vec<String> {
