@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (crossed, reference) = (fitted.crossed.clone(), gathered.reference(&fitted));
     let number = shelf::next_number(&folder, seat.route, seat.rung)?;
     let (reviewed, census) = gathered.reviewed.unzip();
-    let fit = Fit { reviewed, reference, ..assemble(args, &plan, &seat, fitted, gathered.labels, number) };
+    let fit = Fit { reviewed, reference, ..assemble(fitting, fitted, gathered.labels, number) };
     let (code, fit) = conclude(fitting, (fit, gathered.left_out, census))?;
     // What was learned is told and kept, whatever becomes of the picture.
     if let Some(path) = &args.plot {

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use indicatif::ProgressBar;
 
+use super::learn::begun;
 use super::scores::{self, Asked, voters};
 use super::{Args, Fitting, Seat, conclude, leak, refuse};
 use crate::cli::labelled::Labelled;
@@ -25,7 +26,7 @@ use crate::models::catalogue::sha256_of;
 use crate::models::fit::boxes::FittedBoxes;
 use crate::models::fit::reference::{Reference, Seen};
 use crate::models::fit::shelf;
-use crate::models::fit::{Fit, FittedMember, Method, SCHEMA};
+use crate::models::fit::{Fit, Method};
 use crate::models::passport::Task;
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
@@ -61,7 +62,7 @@ pub(super) fn run(fitting: Fitting<'_>) -> anyhow::Result<ExitCode> {
     let number = shelf::next_number(folder, seat.route, seat.rung)?;
     let configured = configured(settings, seat.route, rung).context("the route lost its thresholds")?;
     let left_out = gathered.left_out;
-    let fit = Fit { number, ..assemble(args, plan, seat, fitted, gathered, configured) };
+    let fit = assemble(fitting, fitted, gathered, configured, number);
     Ok(conclude(fitting, (fit, left_out, None))?.0)
 }
 
@@ -184,52 +185,19 @@ impl Boxed {
     }
 }
 
-/// The file of a fit, but for its number.
-fn assemble(
-    args: &Args,
-    plan: &Plan,
-    seat: &Seat<'_>,
-    fitted: Fitted,
-    gathered: Gathered,
-    configured: Thresholds,
-) -> Fit {
+/// The file of a fit of boxes.
+fn assemble(fitting: Fitting<'_>, fitted: Fitted, gathered: Gathered, configured: Thresholds, number: u32) -> Fit {
     let Fitted { joined, thresholds, promise, evidence, scores } = fitted;
-    let mut of_voters = joined.weights.into_iter();
-    let members = seat.panel.members.iter().map(|member| {
-        let passport = &plan.model(member.model).passport;
-        let weight = if member.votes { of_voters.next() } else { None }.unwrap_or(0.0);
-        let (model, sha256) = (passport.name.clone(), passport.file.sha256.clone());
-        FittedMember { model, sha256, weight, calibrator: Calibrator::None }
-    });
+    let Gathered { labels, without_file, said, .. } = gathered;
     let seen =
         |(said, score): (&Said, &f64)| Seen { score: Some(*score), quality: Some(said.quality), embedding: None };
-    let reference = gathered
-        .said
-        .map(|(camera, said)| Reference::of(camera, &said.iter().zip(&scores).map(seen).collect::<Vec<Seen>>()));
+    let reference =
+        said.map(|(camera, said)| Reference::of(camera, &said.iter().zip(&scores).map(seen).collect::<Vec<Seen>>()));
+    let learned = joined.weights.into_iter().map(|weight| (weight, Calibrator::None));
+    let judging = (Method::Boxes, thresholds.unwrap_or(configured), promise);
     Fit {
-        schema: SCHEMA.into(),
-        kenpin: env!("CARGO_PKG_VERSION").into(),
-        fitted: jiff::Timestamp::now(),
-        number: 1,
-        route: seat.route.clone(),
-        rung: seat.rung.cloned(),
-        over: seat.panel.fusion.over,
-        method: Method::Boxes,
-        thresholds: thresholds.unwrap_or(configured),
-        promise,
-        members: members.collect(),
-        stacking: None,
-        concatenation: None,
-        classes: Vec::new(),
-        measured: None,
-        adaptive: None,
-        cascade: None,
-        boxes: Some(FittedBoxes { fusion: joined.fusion, without_file: gathered.without_file, evidence }),
-        labels: gathered.labels,
-        simulated: Vec::new(),
-        scores: args.scores.as_ref().map_or_else(|| "models".into(), |path| path.display().to_string()),
-        reviewed: None,
-        evidence: None,
+        boxes: Some(FittedBoxes { fusion: joined.fusion, without_file, evidence }),
         reference,
+        ..begun(fitting, judging, learned, labels, number)
     }
 }

@@ -1,15 +1,15 @@
 //! From gathered parts to a fit: which way of learning the arguments want, the file that comes of it, and why it may not be
 //! written.
 
-use super::{Args, Seat};
-use crate::config::Settings;
-use crate::flow::plan::Plan;
+use super::{Args, Fitting, Seat};
+use crate::config::{Settings, Thresholds};
+use crate::fusion::calibrator::Calibrator;
 use crate::fusion::classes::ClassWeights;
 use crate::fusion::measured::Measured;
 use crate::learn::ensemble::Parts;
 use crate::learn::thresholds::Aim;
 use crate::learn::{cascade, panel};
-use crate::models::fit::{Fit, FittedMember, Method, SCHEMA};
+use crate::models::fit::{Fit, FittedMember, Method, Promise, SCHEMA};
 use crate::models::price::MeasuredSet;
 use crate::name::Name;
 
@@ -37,21 +37,41 @@ pub(super) fn learn(args: &Args, settings: &Settings, seat: &Seat<'_>, parts: &P
     panel::of_student_first(parts, (student, teacher), promise)
 }
 
-/// The file of a fit.
-pub(super) fn assemble(
-    args: &Args,
-    plan: &Plan,
-    seat: &Seat<'_>,
-    fitted: panel::Panel,
+/// The file of a fit of scores.
+pub(super) fn assemble(fitting: Fitting<'_>, fitted: panel::Panel, labels: MeasuredSet, number: u32) -> Fit {
+    let panel::Panel { fused, thresholds, promise, cascade, evidence, .. } = fitted;
+    let seat = fitting.seat;
+    let by_class = fused.classes.into_iter();
+    Fit {
+        stacking: fused.stacking,
+        concatenation: fused.concatenation,
+        classes: by_class.map(|of| ClassWeights { weights: seated(seat, &of.weights), ..of }).collect(),
+        measured: fused.measured.map(|of| Measured { gains: seated(seat, &of.gains), ..of }),
+        adaptive: fused.adaptive,
+        cascade,
+        evidence: Some(evidence),
+        ..begun(
+            fitting,
+            (fused.method, thresholds, promise),
+            fused.weights.into_iter().zip(fused.calibrators),
+            labels,
+            number,
+        )
+    }
+}
+
+/// What every fit of this panel has: where it belongs, what it rests on, and what was `learned` of each voting member.
+pub(super) fn begun(
+    Fitting { args, plan, seat, .. }: Fitting<'_>,
+    (method, thresholds, promise): (Method, Thresholds, Promise),
+    mut learned: impl Iterator<Item = (f64, Calibrator)>,
     labels: MeasuredSet,
     number: u32,
 ) -> Fit {
-    let panel::Panel { fused, thresholds, promise, cascade, evidence, .. } = fitted;
-    let mut of_voters = fused.weights.into_iter().zip(fused.calibrators);
     let members = seat.panel.members.iter().map(|member| {
         let passport = &plan.model(member.model).passport;
-        let learned = if member.votes { of_voters.next() } else { None };
-        let (weight, calibrator) = learned.unwrap_or((0.0, crate::fusion::calibrator::Calibrator::None));
+        let of_voter = if member.votes { learned.next() } else { None };
+        let (weight, calibrator) = of_voter.unwrap_or((0.0, Calibrator::None));
         FittedMember { model: passport.name.clone(), sha256: passport.file.sha256.clone(), weight, calibrator }
     });
     Fit {
@@ -62,20 +82,17 @@ pub(super) fn assemble(
         route: seat.route.clone(),
         rung: seat.rung.cloned(),
         over: seat.panel.fusion.over,
-        method: fused.method,
+        method,
         thresholds,
         promise,
         members: members.collect(),
-        stacking: fused.stacking,
-        concatenation: fused.concatenation,
-        classes: fused
-            .classes
-            .into_iter()
-            .map(|of| ClassWeights { weights: seated(seat, &of.weights), ..of })
-            .collect(),
-        measured: fused.measured.map(|of| Measured { gains: seated(seat, &of.gains), ..of }),
-        adaptive: fused.adaptive,
-        cascade,
+        stacking: None,
+        concatenation: None,
+        classes: Vec::new(),
+        measured: None,
+        adaptive: None,
+        cascade: None,
+        boxes: None,
         labels,
         simulated: args.corruptions().iter().map(ToString::to_string).collect(),
         scores: match &args.scores {
@@ -84,8 +101,7 @@ pub(super) fn assemble(
             None => "models".into(),
         },
         reviewed: None,
-        boxes: None,
-        evidence: Some(evidence),
+        evidence: None,
         reference: None,
     }
 }
